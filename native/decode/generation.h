@@ -1,0 +1,130 @@
+// The state of one generation and its one operation, a pass: noise -> run -> verify -> refine.
+//
+// Who may change which length (n = committed tokens, all positions are image positions):
+//
+//   length     is                                         changed by
+//   committed  final tokens, tokens().size() = n          commit()
+//   cached     positions with valid keys and values:      derived: prompt + n - 1, 0 before the
+//              all committed ones but the last            first pass (see run())
+//   entered    positions that ever had a draft or noise   enter()
+//   window     the positions a pass works on: n up to     open_window()
+//              min(n + W, length)
+//   fed        input rows of window positions in a pass:  derived: window - 1, the last position's
+//              its law is needed, its input is not        law comes from its left neighbour
+//
+// committed <= entered <= committed + capacity, so a ring of capacity + 1 slots holds every open
+// position and the last committed token, which is the first input of the next pass. Rejected drafts
+// need no clean-up: the next pass names a shorter past and overwrites their keys and values.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "decode/transformer.h"
+#include "device/device.h"
+#include "kernels/kernels.h"
+
+namespace sjd2 {
+
+// What a position holds when it enters the window.
+enum class Initial : int32_t {
+  None = 0,     // nothing; for a window of one, which feeds no draft (AR)
+  Noise = 1,    // z ~ N(0, I) at level K (SJD2)
+  Uniform = 2,  // a uniform token, q = 1 / V (SJD)
+  Left = 3,     // a copy of the left neighbour's token, q one-hot
+  Up = 4,       // a copy of the upper neighbour's token in the raster, q one-hot
+};
+
+// The schedule of K denoising steps, as arrays over the levels 0 (clean) to K (noise).
+struct Schedule {
+  std::vector<float> alpha, sigma;  // [K + 1]
+  std::vector<float> tau;           // [K + 1, hidden]
+  bool staggered = false;           // first window: noise rises along it instead of K everywhere
+  int32_t steps() const { return static_cast<int32_t>(alpha.size()) - 1; }
+};
+
+struct Settings {
+  std::vector<float> prompt;  // [rows, prompt_length, hidden] input embeddings, begin token included
+  int32_t prompt_length = 0;
+  int32_t length = 0;    // image tokens to generate
+  int32_t columns = 0;   // tokens per raster row, for Initial::Up
+  int32_t capacity = 0;  // the widest window that will be asked for
+  uint64_t seed = 0;
+  Coupling coupling = Coupling::Gumbel;
+  Sampler sampler;
+  Initial initial = Initial::Noise;
+  Schedule schedule;
+};
+
+struct PassOptions {
+  int32_t window = 1;          // W, 1 to capacity
+  int32_t passable_level = 0;  // 0 is STRICT
+};
+
+struct PassReport {
+  int32_t window = 0;     // positions worked on
+  int32_t committed = 0;  // tokens committed by this pass
+  int32_t accepted = 0;   // drafts in the passed prefix; always committed - 1
+  int32_t drafts = 0;     // positions that had a draft when they were verified
+  int32_t kept = 0;       // of these, the ones whose draft stayed the same token
+  double model_seconds = 0, kernel_seconds = 0, seconds = 0;
+};
+
+class Generation {
+ public:
+  // `table` must outlive the generation.
+  Generation(Settings settings, EmbeddingTable table, std::unique_ptr<Transformer> transformer,
+             Device& device, const Kernels& kernels);
+
+  // One pass. Commits at least one token; throws ERR_ABORTED after cancel(), ERR_NUMERICS for NaN.
+  PassReport pass(const PassOptions& options);
+
+  // Negative log-likelihood, in nats, of each token of a whole image under the AR law of the
+  // sampler: teacher-forced, `capacity` tokens a pass. For a fresh generation only.
+  std::vector<double> score(const std::vector<int32_t>& tokens);
+
+  // From any thread: the pass in flight, and every later one, ends with ERR_ABORTED.
+  void cancel() noexcept;
+
+  bool done() const { return committed() == settings_.length; }
+  int32_t committed() const { return static_cast<int32_t>(tokens_.size()); }
+  const std::vector<int32_t>& tokens() const { return tokens_; }
+  // The open positions' drafts, left to right (kNoDraft where there is none), for previews.
+  std::vector<int32_t> drafts() const;
+
+ private:
+  Window open_window(int32_t width) const;
+  void enter(const Window& window);
+  int32_t initial_draft(int32_t position, float* law) const;
+  void noise(const Window& window, int32_t fresh_from);
+  void run(const Window& window);
+  VerifyResult verify(const Window& window, Coupling coupling, int32_t passable_level);
+  int32_t count_drafts(const Window& window) const;
+  void commit(const Window& window, int32_t count);
+  void refine(const Window& window);
+
+  int32_t lead() const;  // input rows before the window: the prompt at first, then one token
+  int32_t token_at(int32_t position) const;
+
+  Settings settings_;
+  EmbeddingTable table_;
+  std::unique_ptr<Transformer> transformer_;
+  const Kernels kernels_;
+
+  std::vector<int32_t> tokens_;  // committed
+  int32_t entered_ = 0;
+  uint32_t pass_ = 0;
+  std::atomic<bool> cancelled_{false};
+
+  // Rings over positions, capacity + 1 slots.
+  Buffer<int32_t> drafts_, level_;
+  Buffer<float> laws_;  // [slots, vocabulary]; empty where no coupling needs q
+  Buffer<float> z_;     // [slots, hidden]; empty without noise
+  // Per window offset.
+  Buffer<uint8_t> kept_;
+  Buffer<float> scratch_;
+};
+
+}  // namespace sjd2

@@ -1,0 +1,129 @@
+#include "decode/onnx_transformer.h"
+
+#include <string>
+
+namespace sjd2 {
+namespace {
+
+std::string describe(int element, const std::vector<int64_t>& shape) {
+  std::string text = "element type " + std::to_string(element) + " with shape [";
+  for (size_t i = 0; i < shape.size(); ++i) {
+    text += (i ? ", " : "") + (shape[i] < 0 ? std::string("?") : std::to_string(shape[i]));
+  }
+  return text + "]";
+}
+
+// A symbolic dimension of the graph fits anything; -1 in `shape` asks for a symbolic one.
+void expect(const std::string& path, const ort::TensorSpec& spec, int element,
+            const std::vector<int64_t>& shape) {
+  bool fits = spec.element == element && spec.shape.size() == shape.size();
+  for (size_t i = 0; fits && i < shape.size(); ++i) {
+    fits = spec.shape[i] < 0 || spec.shape[i] == shape[i];
+  }
+  if (!fits) {
+    throw Error(codes::kModel, "Expected " + spec.name + " of " + path + " to be " +
+                                   describe(element, shape) + " but it is " +
+                                   describe(spec.element, spec.shape));
+  }
+}
+
+std::string cache_name(const char* prefix, int32_t layer, int32_t row, const char* part) {
+  return std::string(prefix) + "." + std::to_string(layer) + "." + std::to_string(row) + "." + part;
+}
+
+constexpr const char* kParts[] = {"key", "value"};
+
+}  // namespace
+
+OnnxDecoder::OnnxDecoder(ort::Library& library, const std::string& path, const DecoderShape& shape,
+                         const ort::GraphOptions& options)
+    : shape_(shape), graph_(library, path, options) {
+  const TransformerShape& t = shape.transformer;
+  expect(path, graph_.input("inputs_embeds"), ort::kFloat32, {t.rows, -1, t.hidden});
+  expect(path, graph_.input("seqlens_k"), ort::kInt32, {t.rows});
+  expect(path, graph_.input("total_sequence_length"), ort::kInt32, {});
+  expect(path, graph_.input("first_logit"), ort::kInt64, {1});
+  expect(path, graph_.output("logits"), ort::kFloat32, {t.rows, -1, t.vocabulary});
+  const std::vector<int64_t> cache{1, shape.kv_heads, t.max_length, shape.head_size};
+  for (int32_t layer = 0; layer < shape.layers; ++layer) {
+    for (int32_t row = 0; row < t.rows; ++row) {
+      for (const char* part : kParts) {
+        expect(path, graph_.input(cache_name("past_key_values", layer, row, part)), ort::kFloat32,
+               cache);
+        expect(path, graph_.output(cache_name("present", layer, row, part)), ort::kFloat32, cache);
+      }
+    }
+  }
+}
+
+OnnxTransformer::OnnxTransformer(const OnnxDecoder& decoder, Device& device, int32_t max_inputs,
+                                 int32_t max_logits)
+    : decoder_(decoder), device_(device) {
+  const DecoderShape& d = decoder.shape();
+  const size_t rows = d.transformer.rows;
+  inputs_ = Buffer<float>(device, rows * max_inputs * d.transformer.hidden);
+  logits_ = Buffer<float>(device, rows * max_logits * d.transformer.vocabulary);
+  cache_ = Buffer<float>(device, rows * d.layers * 2 * d.kv_heads * d.transformer.max_length *
+                                     d.head_size);
+  past_ = Buffer<int32_t>(device, rows);
+  total_ = Buffer<int32_t>(host(), 1);
+  first_logit_ = Buffer<int64_t>(host(), 1);
+  ort::RunOptions* options = nullptr;
+  decoder.graph().library().call(ort::CreateRunOptions, &options);
+  run_options_ = ort::RunOptionsHandle(decoder.graph().library(), options);
+}
+
+ort::ValueHandle OnnxTransformer::tensor(void* data, size_t bytes, std::vector<int64_t> shape,
+                                         int element) const {
+  const ort::Library& library = decoder_.graph().library();
+  return ort::borrow_tensor(library, library.cpu_memory(), data, bytes, shape, element);
+}
+
+const ort::Binding& OnnxTransformer::binding(int32_t count, int32_t logits) {
+  const auto found = bindings_.find({count, logits});
+  if (found != bindings_.end()) return found->second;
+
+  const DecoderShape& d = decoder_.shape();
+  const TransformerShape& t = d.transformer;
+  ort::Binding binding(decoder_.graph());
+  binding.input("inputs_embeds", tensor(inputs_.data(), inputs_.bytes(), {t.rows, count, t.hidden},
+                                        ort::kFloat32));
+  binding.input("seqlens_k", tensor(past_.data(), past_.bytes(), {t.rows}, ort::kInt32));
+  binding.input("total_sequence_length", tensor(total_.data(), total_.bytes(), {}, ort::kInt32));
+  binding.input("first_logit",
+                tensor(first_logit_.data(), first_logit_.bytes(), {1}, ort::kInt64));
+  binding.output("logits", tensor(logits_.data(), logits_.bytes(), {t.rows, logits, t.vocabulary},
+                                  ort::kFloat32));
+  const size_t plane = size_t(d.kv_heads) * t.max_length * d.head_size;
+  float* next = cache_.data();
+  for (int32_t layer = 0; layer < d.layers; ++layer) {
+    for (int32_t row = 0; row < t.rows; ++row) {
+      for (const char* part : kParts) {
+        binding.in_place(cache_name("past_key_values", layer, row, part),
+                         cache_name("present", layer, row, part),
+                         tensor(next, plane * sizeof(float),
+                                {1, d.kv_heads, t.max_length, d.head_size}, ort::kFloat32));
+        next += plane;
+      }
+    }
+  }
+  return bindings_.emplace(std::pair(count, logits), std::move(binding)).first->second;
+}
+
+void OnnxTransformer::run(int32_t cached, int32_t count, int32_t first_logit) {
+  const ort::Binding& bound = binding(count, count - first_logit);
+  for (size_t row = 0; row < past_.size(); ++row) past_[row] = cached + count - 1;
+  total_[0] = cached + count;
+  first_logit_[0] = first_logit;
+  bound.run(run_options_.get());
+}
+
+void OnnxTransformer::terminate() noexcept {
+  try {
+    decoder_.graph().library().call(ort::RunOptionsSetTerminate, run_options_.get());
+  } catch (const Error&) {
+    // Setting a flag cannot fail in a way that matters: the pass ends by itself.
+  }
+}
+
+}  // namespace sjd2

@@ -1,0 +1,101 @@
+#include "ort/library.h"
+
+#include <cstdlib>
+#include <mutex>
+
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <dlfcn.h>
+#endif
+
+#include "ort/path.h"
+
+namespace sjd2::ort {
+namespace {
+
+// The library stays open for the life of the process: sessions may be released by finalisers that
+// run after everything else, and unloading under a running thread would crash the host.
+void* open_shared(const std::string& path, std::string* why) {
+#ifdef _WIN32
+  void* handle = LoadLibraryExW(native_path(path).c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH);
+  if (!handle) *why = "LoadLibrary error " + std::to_string(GetLastError());
+#else
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) *why = dlerror();
+#endif
+  return handle;
+}
+
+void* find_symbol(void* handle, const char* name) {
+#ifdef _WIN32
+  return reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(handle), name));
+#else
+  return dlsym(handle, name);
+#endif
+}
+
+// ONNX Runtime 1.29 and later write a telemetry database under the user's cache unless this is set
+// before the library loads.
+void disable_telemetry() {
+#ifdef _WIN32
+  _putenv_s("ORT_DISABLE_TELEMETRY", "1");
+#else
+  setenv("ORT_DISABLE_TELEMETRY", "1", 1);
+#endif
+}
+
+}  // namespace
+
+Library& Library::open(const std::string& path) {
+  static std::mutex mutex;
+  static Library* library = nullptr;  // never destroyed, see open_shared
+  std::lock_guard lock(mutex);
+  if (!library) {
+    library = new Library(path);
+  } else if (library->path_ != path) {
+    throw Error(codes::kRuntime, "Expected one ONNX Runtime per process but " + library->path_ +
+                                     " (version " + library->version_ +
+                                     ") is loaded already and " + path + " was asked for");
+  }
+  return *library;
+}
+
+Library::Library(const std::string& path) : path_(path) {
+  disable_telemetry();
+  std::string why;
+  void* handle = open_shared(path, &why);
+  if (!handle) throw Error(codes::kRuntime, "Could not load ONNX Runtime from " + path + ": " + why);
+  const auto get_base =
+      reinterpret_cast<const ApiBase* (*)()>(find_symbol(handle, "OrtGetApiBase"));
+  if (!get_base) throw Error(codes::kRuntime, path + " is not an ONNX Runtime library");
+  const ApiBase* base = get_base();
+  version_ = base->get_version_string();
+  api_ = base->get_api(kApiVersion);
+  if (!api_) {
+    throw Error(codes::kRuntime,
+                "ONNX Runtime " + version_ + " at " + path + " is too old: expected 1.16 or newer");
+  }
+  // ORT keeps one environment per process and counts references, so this one is shared with the
+  // JavaScript binding of onnxruntime-node. Level 3 logs errors only.
+  call(CreateEnv, 3, "sjd2", &env_);
+  call(DisableTelemetryEvents, env_);
+  call(CreateCpuMemoryInfo, int{kArenaAllocator}, 0, &cpu_memory_);
+}
+
+void Library::raise(Status* status) const {
+  const std::string message = call(GetErrorMessage, status);
+  call(ReleaseStatus, status);
+  throw Error(codes::kRuntime, "ONNX Runtime: " + message);
+}
+
+std::vector<std::string> Library::providers() const {
+  char** names = nullptr;
+  int count = 0;
+  call(GetAvailableProviders, &names, &count);
+  std::vector<std::string> result(names, names + count);
+  call(ReleaseAvailableProviders, names, count);
+  return result;
+}
+
+}  // namespace sjd2::ort

@@ -1,0 +1,120 @@
+#include "ort/session.h"
+
+#include "ort/path.h"
+
+namespace sjd2::ort {
+namespace {
+
+const TensorSpec& find(const std::vector<TensorSpec>& specs, const std::string& name,
+                       const char* what, const std::string& path) {
+  std::string names;
+  for (const TensorSpec& spec : specs) {
+    if (spec.name == name) return spec;
+    names += (names.empty() ? "" : ", ") + spec.name;
+  }
+  throw Error(codes::kModel, "Expected " + path + " to have an " + what + " named " + name +
+                                 " but it has " + names);
+}
+
+}  // namespace
+
+Graph::Graph(Library& library, const std::string& path, const GraphOptions& options)
+    : library_(library), path_(path) {
+  SessionOptions* raw_options = nullptr;
+  library.call(CreateSessionOptions, &raw_options);
+  const SessionOptionsHandle settings(library, raw_options);
+  if (options.threads > 0) library.call(SetIntraOpNumThreads, settings.get(), options.threads);
+  library.call(SetSessionLogSeverityLevel, settings.get(), 3);
+  library.call(SetSessionGraphOptimizationLevel, settings.get(), 99);
+  // Spinning threads on shared cores double the time of a pass: they steal from the one that works.
+  library.call(AddSessionConfigEntry, settings.get(), "session.intra_op.allow_spinning", "0");
+  Session* session = nullptr;
+  library.call(CreateSession, library.env(), native_path(path).c_str(),
+               settings.get(), &session);
+  session_ = SessionHandle(library, session);
+  inputs_ = describe(true);
+  outputs_ = describe(false);
+}
+
+std::vector<TensorSpec> Graph::describe(bool inputs) const {
+  const Session* session = session_.get();
+  Allocator* allocator = nullptr;
+  library_.call(GetAllocatorWithDefaultOptions, &allocator);
+  size_t count = 0;
+  if (inputs) {
+    library_.call(SessionGetInputCount, session, &count);
+  } else {
+    library_.call(SessionGetOutputCount, session, &count);
+  }
+  std::vector<TensorSpec> specs(count);
+  for (size_t i = 0; i < count; ++i) {
+    char* name = nullptr;
+    TypeInfo* type = nullptr;
+    if (inputs) {
+      library_.call(SessionGetInputName, session, i, allocator, &name);
+      library_.call(SessionGetInputTypeInfo, session, i, &type);
+    } else {
+      library_.call(SessionGetOutputName, session, i, allocator, &name);
+      library_.call(SessionGetOutputTypeInfo, session, i, &type);
+    }
+    const TypeInfoHandle owned(library_, type);
+    specs[i].name = name;
+    library_.call(AllocatorFree, allocator, static_cast<void*>(name));
+    const TensorTypeAndShapeInfo* tensor = nullptr;
+    library_.call(CastTypeInfoToTensorInfo, type, &tensor);
+    if (!tensor) continue;  // a sequence or map; its element stays 0 and matches nothing
+    size_t rank = 0;
+    library_.call(GetTensorElementType, tensor, &specs[i].element);
+    library_.call(GetDimensionsCount, tensor, &rank);
+    specs[i].shape.resize(rank);
+    library_.call(GetDimensions, tensor, specs[i].shape.data(), rank);
+  }
+  return specs;
+}
+
+const TensorSpec& Graph::input(const std::string& name) const {
+  return find(inputs_, name, "input", path_);
+}
+
+const TensorSpec& Graph::output(const std::string& name) const {
+  return find(outputs_, name, "output", path_);
+}
+
+ValueHandle borrow_tensor(const Library& library, const MemoryInfo* memory, void* data,
+                          size_t bytes, const std::vector<int64_t>& shape, int element) {
+  Value* value = nullptr;
+  library.call(CreateTensorWithDataAsOrtValue, memory, data, bytes, shape.data(), shape.size(),
+               element, &value);
+  return ValueHandle(library, value);
+}
+
+Binding::Binding(const Graph& graph) : graph_(graph) {
+  IoBinding* binding = nullptr;
+  graph.library().call(CreateIoBinding, graph.session(), &binding);
+  binding_ = IoBindingHandle(graph.library(), binding);
+}
+
+void Binding::input(const std::string& name, ValueHandle value) {
+  graph_.library().call(BindInput, binding_.get(), name.c_str(),
+                        value.get());
+  values_.push_back(std::move(value));
+}
+
+void Binding::output(const std::string& name, ValueHandle value) {
+  graph_.library().call(BindOutput, binding_.get(), name.c_str(),
+                        value.get());
+  values_.push_back(std::move(value));
+}
+
+void Binding::in_place(const std::string& input, const std::string& output, ValueHandle value) {
+  graph_.library().call(BindInput, binding_.get(), input.c_str(),
+                        value.get());
+  this->output(output, std::move(value));
+}
+
+void Binding::run(const RunOptions* options) const {
+  graph_.library().call(RunWithBinding, graph_.session(), options,
+                        binding_.get());
+}
+
+}  // namespace sjd2::ort

@@ -1,0 +1,64 @@
+// One loaded graph: its inputs and outputs with names, types and shapes, and ways to run it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ort/library.h"
+
+namespace sjd2::ort {
+
+struct TensorSpec {
+  std::string name;
+  int element = 0;             // ElementKind
+  std::vector<int64_t> shape;  // -1 for a symbolic dimension
+};
+
+struct GraphOptions {
+  int threads = 0;  // threads inside one operator; 0 lets ONNX Runtime take one per physical core
+};
+
+class Graph {
+ public:
+  Graph(Library& library, const std::string& path, const GraphOptions& options);
+
+  Library& library() const { return library_; }
+  Session* session() const { return session_.get(); }
+  const std::string& path() const { return path_; }
+  const std::vector<TensorSpec>& inputs() const { return inputs_; }
+  const std::vector<TensorSpec>& outputs() const { return outputs_; }
+  // Throws ERR_MODEL, with the names there are, when the graph has no such input or output.
+  const TensorSpec& input(const std::string& name) const;
+  const TensorSpec& output(const std::string& name) const;
+
+ private:
+  std::vector<TensorSpec> describe(bool inputs) const;
+
+  Library& library_;
+  std::string path_;
+  SessionHandle session_;
+  std::vector<TensorSpec> inputs_, outputs_;
+};
+
+// A tensor over memory that somebody else owns.
+ValueHandle borrow_tensor(const Library& library, const MemoryInfo* memory, void* data,
+                          size_t bytes, const std::vector<int64_t>& shape, int element);
+
+// Names bound to tensors once; running it again reads and writes the same memory.
+class Binding {
+ public:
+  explicit Binding(const Graph& graph);
+  void input(const std::string& name, ValueHandle value);
+  void output(const std::string& name, ValueHandle value);
+  // The same tensor as input and as output: a KV cache that grows in place.
+  void in_place(const std::string& input, const std::string& output, ValueHandle value);
+  void run(const RunOptions* options) const;
+
+ private:
+  const Graph& graph_;
+  std::vector<ValueHandle> values_;
+  IoBindingHandle binding_;
+};
+
+}  // namespace sjd2::ort
