@@ -9,9 +9,10 @@
 
 namespace sjd2 {
 
-// Standard Gumbel noise from one random word. u = (word + 1/2) 2^-32 lies in (0, 1), E = -log(1 - u)
-// is exponential, and -log E is Gumbel: large where u is SMALL, which is where log1p keeps all of
-// u's precision. The textbook -log(-log u) has its winning tail at u -> 1 and loses it to rounding.
+// Standard Gumbel noise from one random word. u = (word + 1/2) 2^-32 lies in (0, 1), E = -log(1 -
+// u) is exponential, and -log E is Gumbel: large where u is SMALL, which is where log1p keeps all
+// of u's precision. The textbook -log(-log u) has its winning tail at u -> 1 and loses it to
+// rounding.
 inline double gumbel_noise(uint32_t word) { return -std::log(-std::log1p(-open_uniform(word))); }
 
 // The word that token `v` draws its Gumbel noise from: four tokens share one block.
@@ -19,9 +20,9 @@ inline uint32_t gumbel_word(uint64_t seed, uint32_t position, uint32_t token) {
   return philox(seed, position, 0, Purpose::Gumbel, token / 4)[token % 4];
 }
 
-// What Gumbel coupling maximises over the tokens that survive the sampler's cuts. The logit is taken
-// relative to the row's maximum: a constant shift cannot change the winner, and the sum keeps more
-// of its digits.
+// What Gumbel coupling maximises over the tokens that survive the sampler's cuts. The logit is
+// taken relative to the row's maximum: a constant shift cannot change the winner, and the sum keeps
+// more of its digits.
 inline double gumbel_score(float logit, float maximum, float temperature, uint32_t word) {
   return (static_cast<double>(logit) - maximum) / temperature + gumbel_noise(word);
 }

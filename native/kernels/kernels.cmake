@@ -1,6 +1,12 @@
 # The kernels stand alone: they know nothing of N-API, ONNX Runtime or the decode state.
+set(SJD2_KERNELS_DIR ${CMAKE_CURRENT_LIST_DIR})
 add_library(sjd2_kernels STATIC
-  native/kernels/reference/reference.cc
-  native/kernels/cpu/cpu.cc)
-target_include_directories(sjd2_kernels PUBLIC native)
+  ${SJD2_KERNELS_DIR}/reference/reference.cc
+  ${SJD2_KERNELS_DIR}/reference/law.cc
+  ${SJD2_KERNELS_DIR}/reference/noise.cc
+  ${SJD2_KERNELS_DIR}/reference/verify.cc
+  ${SJD2_KERNELS_DIR}/reference/refine.cc
+  ${SJD2_KERNELS_DIR}/cpu/cpu.cc
+  ${SJD2_KERNELS_DIR}/cpu/thread_pool.cc)
+target_include_directories(sjd2_kernels PUBLIC ${SJD2_KERNELS_DIR}/..)
 target_link_libraries(sjd2_kernels PUBLIC Threads::Threads)

@@ -4,8 +4,9 @@
 //   verify  turns logits into laws, keeps or redraws every draft, finds the kept prefix
 //   refine  moves every noisy position one level down by a DDIM step
 //
-// No allocation, no locks, no hidden state: all buffers belong to the caller. `reference` defines
-// the result (scalar, double precision); `cpu` is the fast implementation held to it.
+// No hidden state: all buffers belong to the caller. `reference` defines the result (scalar, double
+// precision, allocates freely); `cpu` is the fast implementation held to it, which never allocates.
+// Nothing is validated here: a caller checks ranges once, where the user's values come in.
 #pragma once
 
 #include <cstddef>
@@ -15,13 +16,15 @@
 
 namespace sjd2 {
 
+class ThreadPool;  // cpu/thread_pool.h
+
 enum class ElementType : int32_t { F32 = 0, F16 = 1, BF16 = 2 };
 
 // How a draft of one pass is tied to the draft of the next. All three leave its law exactly `p`.
 enum class Coupling : int32_t {
   Independent = 0,  // SJD (arXiv 2410.01699): accept or residual up to the stop, fresh draws after
   Maximal = 1,      // MC-SJD (arXiv 2510.24211): accept or residual at every position
-  Gumbel = 2,       // argmax(log p + g) with noise g fixed per position: the AR image, token by token
+  Gumbel = 2,  // argmax(log p + g) with noise g fixed per position: the AR image, token by token
 };
 
 // From logits to the law, always in this order: guidance, temperature, top-k, top-p.
@@ -29,13 +32,13 @@ struct Sampler {
   float guidance = 1.0f;     // u + s * (c - u); used with two rows of logits only
   float temperature = 1.0f;  // > 0, or 0 for greedy: the law is one-hot at the first maximum
   int32_t top_k = 0;         // keep logits >= the k-th largest (ties stay); 0 keeps all
-  float top_p = 1.0f;        // keep the most likely tokens until their mass reaches top_p (ties stay)
+  float top_p = 1.0f;  // keep the most likely tokens until their mass reaches top_p (ties stay)
 };
 
 // `count` consecutive image positions from `first` on. Per-position buffers are rings of `capacity`
 // slots, so that the window slides by changing `first` and nothing is moved.
 struct Window {
-  int32_t first = 0;
+  int32_t first = 0;  // absolute image position, >= 0
   int32_t count = 0;
   int32_t capacity = 0;
 
@@ -64,9 +67,10 @@ struct Levels {
 // Writes one input row per fed window position, to each of `rows` copies (guidance feeds two):
 //   level 0   E[draft], exactly
 //   level k   mean + std * z + tau(k)
-// A position >= `fresh_from` enters in this pass: its z is made first, alpha_k e(draft) + sigma_k eps
-// with a draft and pure N(0, I) without one; eps comes from (seed, position, InitNoise).
-// Traffic per fed row: read hidden (z or E) + hidden (tau, mean, std stay in cache), write rows * hidden.
+// A position >= `fresh_from` enters in this pass: its z is made first, alpha_k e(draft) + sigma_k
+// eps with a draft and pure N(0, I) without one; eps comes from (seed, position, InitNoise).
+// Traffic per fed row: read hidden (z or E) + hidden (tau, mean, std stay in cache), write rows *
+// hidden.
 struct NoiseArgs {
   Window window;
   int32_t fed = 0;         // the first `fed` <= count positions get an input row
@@ -74,7 +78,7 @@ struct NoiseArgs {
   uint64_t seed = 0;
   EmbeddingTable table;
   Levels levels;
-  const int32_t* drafts = nullptr;  // [capacity], kNoDraft for none
+  const int32_t* drafts = nullptr;  // [capacity], kNoDraft for none (at levels above 0 only)
   const int32_t* level = nullptr;   // [capacity], 0 = clean
   float* z = nullptr;               // [capacity, hidden] normalised noisy embeddings
   float* out = nullptr;             // row r, position j at out + r * row_stride + j * hidden
@@ -86,9 +90,13 @@ struct NoiseArgs {
 //   no draft           token ~ p
 //   has a draft x ~ q  Independent, Maximal: kept with probability min(1, p(x) / q(x)), else a draw
 //                      from norm(max(0, p - q)); Gumbel: argmax(log p + g), kept when it equals x
-// The passed prefix is the run of positions that were fed, at a level <= passable_level, with a draft
-// that was kept. The position after it is committed too, with its new token. Right of that position
-// Independent draws afresh from p. Afterwards drafts holds the new tokens, laws the new p.
+// The passed prefix is the run of positions that were fed, at a level <= passable_level, with a
+// draft that was kept. The position after it is committed too, with its new token. Right of that
+// position Independent draws afresh from p. Afterwards drafts holds the new tokens, laws the new p.
+// At temperature 0 every coupling takes the first maximum and keeps a draft that equals it.
+// The guided logit is fma(s, c - u, u) in float, by definition, so that top-k cuts at the same
+// token everywhere; a token masked (-inf) in either row is masked. On a fault the contents of
+// drafts, laws and kept are unspecified.
 struct VerifyArgs {
   Window window;
   int32_t fed = 0;             // positions whose input was in this pass; the last one's was not
@@ -97,40 +105,43 @@ struct VerifyArgs {
   uint32_t pass = 0;
   Coupling coupling = Coupling::Gumbel;
   Sampler sampler;
-  const void* logits = nullptr;  // [rows, count, vocabulary]; row 0 conditional, row 1 unconditional
+  const void* logits =
+      nullptr;  // [rows, count, vocabulary]; row 0 conditional, row 1 unconditional
   ElementType type = ElementType::F32;
   int32_t rows = 1;
   int32_t vocabulary = 0;
   int32_t* drafts = nullptr;       // [capacity] in: x or kNoDraft, out: the new tokens
   const int32_t* level = nullptr;  // [capacity] level of the input in this pass
-  float* laws = nullptr;           // [capacity, vocabulary] in: q, out: p; null with Gumbel
-  float* scratch = nullptr;        // [verify_scratch_floats(vocabulary, count)]
+  float* laws = nullptr;           // [capacity, vocabulary] in: q, out: p. May be null with Gumbel
+                                   // and at temperature 0, which do not read it
+  float* scratch = nullptr;        // [verify_scratch_floats(vocabulary, count, threads)]
   uint8_t* kept = nullptr;         // [count] out: 1 where the draft was kept
+  ThreadPool* pool = nullptr;      // splits the rows; null works on the calling thread
 };
 
 enum class VerifyFault : int32_t {
   None = 0,
-  NotANumber = 1,  // NaN or +inf among the logits of the row
-  NoFinite = 2,    // every logit of the row is masked (-inf)
+  NotANumber = 1,  // NaN or +inf among the logits of the row, or guidance overflows to it
+  NoFinite = 2,    // every token is masked (-inf)
 };
 
 struct VerifyResult {
-  int32_t passed = 0;     // length of the passed prefix; min(count, passed + 1) positions commit
-  int32_t kept = 0;       // drafts kept anywhere in the window
-  int32_t bad_row = -1;   // window offset of the first faulty row; nothing is committed then
+  int32_t passed = 0;    // length of the passed prefix; min(count, passed + 1) positions commit
+  int32_t kept = 0;      // drafts kept anywhere in the window
+  int32_t bad_row = -1;  // window offset of the first faulty row; nothing is committed then
   VerifyFault fault = VerifyFault::None;
 };
 
 // Moves every position of the window with level k > 0 to level k - 1 (eq. DDIM with the prediction
 // taken from the LEFT neighbour's output, which is where drafts[slot] was drawn from):
 //   z_{k-1} = (sigma_{k-1} / sigma_k) z_k + (alpha_{k-1} - alpha_k sigma_{k-1} / sigma_k) e(draft)
-// Level 0 needs no z: noise feeds E[draft] itself.
+// At level 0 that is e(draft); noise does not read it and feeds E[draft] itself.
 // Traffic per row: read 2 * hidden (z, E), write hidden.
 struct RefineArgs {
   Window window;  // the uncommitted positions
   EmbeddingTable table;
   Levels levels;
-  const int32_t* drafts = nullptr;  // [capacity]
+  const int32_t* drafts = nullptr;  // [capacity], a token wherever the level is above 0
   int32_t* level = nullptr;         // [capacity] in/out
   float* z = nullptr;               // [capacity, hidden] in/out
 };
@@ -142,7 +153,8 @@ struct Kernels {
   void (*refine)(const RefineArgs&) = nullptr;
 };
 
-size_t verify_scratch_floats(int32_t vocabulary, int32_t count);
+// For a pool of `threads` workers; 1 without a pool.
+size_t verify_scratch_floats(int32_t vocabulary, int32_t count, int32_t threads = 1);
 
 namespace reference {
 extern const Kernels kernels;
