@@ -1,0 +1,44 @@
+// Entry point of sjd2.node. src/native/addon.ts describes what is exported here.
+#include "addon/arguments.h"
+#include "addon/generation.h"
+#include "addon/model.h"
+#include "addon/setup.h"
+#include "ort/library.h"
+
+namespace sjd2::addon {
+namespace {
+
+// openRuntime(path): {path, version, providers}
+Napi::Value open_runtime(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    if (!info[0].IsString()) wrong(env, "path", "a string");
+    const ort::Library& library = ort::Library::open(info[0].As<Napi::String>().Utf8Value());
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("path", library.path());
+    result.Set("version", library.version());
+    Napi::Array providers = Napi::Array::New(env);
+    for (const std::string& name : library.providers()) {
+      providers.Set(providers.Length(), name);
+    }
+    result.Set("providers", providers);
+    return result;
+  });
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  auto* data = new AddonData;
+  data->generation = Napi::Persistent(GenerationObject::define(env));
+  env.SetInstanceData(data);
+  exports.Set("openRuntime", Napi::Function::New(env, open_runtime, "openRuntime"));
+  exports.Set("Model", Model::define(env));
+  return exports;
+}
+
+}  // namespace
+}  // namespace sjd2::addon
+
+static Napi::Object sjd2_init(Napi::Env env, Napi::Object exports) {
+  return sjd2::addon::initialise(env, exports);
+}
+NODE_API_MODULE(sjd2, sjd2_init)

@@ -1,0 +1,160 @@
+#include "addon/generation.h"
+
+#include "addon/arguments.h"
+#include "addon/promise_worker.h"
+
+namespace sjd2::addon {
+namespace {
+
+Settings read_settings(Napi::Object from) {
+  Settings s;
+  s.prompt = array_field<float>(from, "prompt");
+  s.prompt_length = integer_field(from, "promptLength");
+  s.length = integer_field(from, "length");
+  s.columns = integer_field(from, "columns");
+  s.capacity = integer_field(from, "capacity");
+  s.seed = seed_field(from, "seed");
+  s.coupling = static_cast<Coupling>(integer_field(from, "coupling"));
+  s.initial = static_cast<Initial>(integer_field(from, "initial"));
+  const Napi::Object sampler = object_field(from, "sampler");
+  s.sampler.guidance = static_cast<float>(number_field(sampler, "guidance"));
+  s.sampler.temperature = static_cast<float>(number_field(sampler, "temperature"));
+  s.sampler.top_k = integer_field(sampler, "topK");
+  s.sampler.top_p = static_cast<float>(number_field(sampler, "topP"));
+  const Napi::Object schedule = object_field(from, "schedule");
+  s.schedule.alpha = array_field<float>(schedule, "alpha");
+  s.schedule.sigma = array_field<float>(schedule, "sigma");
+  s.schedule.tau = array_field<float>(schedule, "tau");
+  s.schedule.staggered = schedule.Get("staggered").ToBoolean();
+  return s;
+}
+
+template <typename T>
+Napi::Value to_array(Napi::Env env, const std::vector<T>& values) {
+  auto array = Napi::TypedArrayOf<T>::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
+  return array;
+}
+
+struct PassOutcome {
+  PassReport report;
+  std::vector<int32_t> tokens;  // committed by this pass
+};
+
+Napi::Value describe(Napi::Env env, PassOutcome& outcome) {
+  const PassReport& report = outcome.report;
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("tokens", to_array(env, outcome.tokens));
+  result.Set("window", report.window);
+  result.Set("accepted", report.accepted);
+  result.Set("drafts", report.drafts);
+  result.Set("kept", report.kept);
+  result.Set("modelSeconds", report.model_seconds);
+  result.Set("kernelSeconds", report.kernel_seconds);
+  result.Set("seconds", report.seconds);
+  return result;
+}
+
+}  // namespace
+
+Napi::Function GenerationObject::define(Napi::Env env) {
+  return DefineClass(env, kName,
+                     {InstanceMethod<&GenerationObject::pass>("pass"),
+                      InstanceMethod<&GenerationObject::score>("score"),
+                      InstanceMethod<&GenerationObject::drafts>("drafts"),
+                      InstanceMethod<&GenerationObject::cancel>("cancel"),
+                      InstanceMethod<&GenerationObject::dispose>("dispose")});
+}
+
+GenerationObject::GenerationObject(const Napi::CallbackInfo& info) : Tagged<GenerationObject>(info) {
+  info.This().As<Napi::Object>().TypeTag(&kTag);
+}
+
+Napi::Value GenerationObject::create(Napi::Env env, std::shared_ptr<ModelCore> model,
+                                     Napi::Object options) {
+  Settings settings = read_settings(options);
+  const int32_t rows = integer_field(options, "rows");
+  if (settings.coupling < Coupling::Independent || settings.coupling > Coupling::Gumbel) {
+    wrong(env, "coupling", "0, 1 or 2");
+  }
+  if (settings.initial < Initial::None || settings.initial > Initial::Up) {
+    wrong(env, "initial", "0 to 4");
+  }
+  if (settings.capacity < 1 || settings.prompt_length < 1) wrong(env, "capacity", "at least 1");
+  if (!model->has_decoder(rows)) throw Error(codes::kState, "load(rows) has not finished");
+  auto transformer = std::make_unique<OnnxTransformer>(
+      model->decoder(rows), host(), settings.prompt_length + settings.capacity - 1,
+      settings.capacity);
+  auto core = std::make_shared<Core>();
+  core->generation = std::make_unique<Generation>(std::move(settings), model->table(),
+                                                  std::move(transformer), host(), cpu::kernels);
+  core->model = std::move(model);
+  Napi::Object object = env.GetInstanceData<AddonData>()->generation.New({});
+  from(object, "the generation").core_ = std::move(core);
+  return object;
+}
+
+std::shared_ptr<GenerationObject::Core> GenerationObject::idle(Napi::Env env) const {
+  if (!core_) throw to_js(env, codes::kState, "The generation was disposed");
+  if (busy_) throw to_js(env, codes::kState, "A pass of this generation is still running");
+  return core_;
+}
+
+// pass(window, passableLevel): Promise<NativePass>
+Napi::Value GenerationObject::pass(const Napi::CallbackInfo& info) {
+  check(info);
+  const auto core = idle(info.Env());
+  const PassOptions options{integer(info[0], "window"), integer(info[1], "passableLevel")};
+  busy_ = true;
+  Ref();  // the wrapper lives until the pass has settled
+  return PromiseWorker<PassOutcome>::run(
+      info.Env(), "sjd2.pass",
+      [core, options] {
+        const size_t before = core->generation->tokens().size();
+        PassOutcome outcome{core->generation->pass(options), {}};
+        const auto& tokens = core->generation->tokens();
+        outcome.tokens.assign(tokens.begin() + before, tokens.end());
+        return outcome;
+      },
+      describe,
+      [this] {
+        busy_ = false;
+        Unref();
+      });
+}
+
+// score(tokens: Int32Array): Promise<Float64Array> - nats per token under the AR law
+Napi::Value GenerationObject::score(const Napi::CallbackInfo& info) {
+  check(info);
+  const auto core = idle(info.Env());
+  const auto tokens = copy_array<int32_t>(info[0], "tokens");
+  busy_ = true;
+  Ref();
+  return PromiseWorker<std::vector<double>>::run(
+      info.Env(), "sjd2.score", [core, tokens] { return core->generation->score(tokens); },
+      [](Napi::Env env, std::vector<double>& nll) { return to_array(env, nll); },
+      [this] {
+        busy_ = false;
+        Unref();
+      });
+}
+
+// drafts(): Int32Array - the open positions' drafts, -1 where there is none
+Napi::Value GenerationObject::drafts(const Napi::CallbackInfo& info) {
+  check(info);
+  return to_array(info.Env(), idle(info.Env())->generation->drafts());
+}
+
+Napi::Value GenerationObject::cancel(const Napi::CallbackInfo& info) {
+  check(info);
+  if (core_) core_->generation->cancel();
+  return info.Env().Undefined();
+}
+
+Napi::Value GenerationObject::dispose(const Napi::CallbackInfo& info) {
+  cancel(info);
+  core_.reset();
+  return info.Env().Undefined();
+}
+
+}  // namespace sjd2::addon

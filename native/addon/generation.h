@@ -1,0 +1,44 @@
+// A generation as JavaScript sees it: pass by pass, one at a time.
+#pragma once
+
+#include <memory>
+
+#include "addon/model.h"
+#include "addon/setup.h"
+#include "decode/generation.h"
+
+namespace sjd2::addon {
+
+class GenerationObject : public Tagged<GenerationObject> {
+ public:
+  static constexpr napi_type_tag kTag = {0x67656e65726174f0, 0x2c8f5a7714be4d0a};
+  static constexpr const char* kName = "Generation";
+  static Napi::Function define(Napi::Env env);
+  static Napi::Value create(Napi::Env env, std::shared_ptr<ModelCore> model, Napi::Object settings);
+
+  explicit GenerationObject(const Napi::CallbackInfo& info);
+
+ private:
+  // The model outlives the generation that points into its tables.
+  struct Core {
+    std::shared_ptr<ModelCore> model;
+    std::unique_ptr<Generation> generation;
+  };
+
+  std::shared_ptr<Core> idle(Napi::Env env) const;  // throws when disposed or in mid-pass
+  Napi::Value pass(const Napi::CallbackInfo& info);
+  Napi::Value score(const Napi::CallbackInfo& info);
+  Napi::Value drafts(const Napi::CallbackInfo& info);
+  Napi::Value cancel(const Napi::CallbackInfo& info);
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Core> core_;
+  bool busy_ = false;
+};
+
+// Per-environment data: worker threads each have their own constructors.
+struct AddonData {
+  Napi::FunctionReference generation;
+};
+
+}  // namespace sjd2::addon

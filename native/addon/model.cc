@@ -1,0 +1,168 @@
+#include "addon/model.h"
+
+#include "addon/arguments.h"
+#include "addon/generation.h"
+#include "addon/promise_worker.h"
+
+namespace sjd2::addon {
+namespace {
+
+struct Pixels {
+  std::vector<float> values;
+  std::vector<int64_t> shape;
+};
+
+// tokens [1, n] -> image [1, 3, height, width] in [-1, 1].
+Pixels run_image_decoder(const ort::Graph& graph, const std::vector<int32_t>& tokens) {
+  const ort::Library& library = graph.library();
+  std::vector<int64_t> ids(tokens.begin(), tokens.end());
+  Pixels pixels;
+  pixels.shape = graph.output("image").shape;
+  if (pixels.shape.size() != 4 || pixels.shape[1] != 3 || pixels.shape[2] < 1 ||
+      pixels.shape[3] < 1) {
+    throw Error(codes::kModel, "Expected image of " + graph.path() +
+                                   " to be [batch, 3, height, width] with a fixed size");
+  }
+  pixels.shape[0] = 1;
+  pixels.values.resize(3 * pixels.shape[2] * pixels.shape[3]);
+  ort::Binding binding(graph);
+  binding.input("tokens", ort::borrow_tensor(library, library.cpu_memory(), ids.data(),
+                                             ids.size() * sizeof(int64_t),
+                                             {1, int64_t(ids.size())}, ort::kInt64));
+  binding.output("image", ort::borrow_tensor(library, library.cpu_memory(), pixels.values.data(),
+                                             pixels.values.size() * sizeof(float), pixels.shape,
+                                             ort::kFloat32));
+  binding.run(nullptr);
+  return pixels;
+}
+
+void check_tables(const ModelCore& core, Napi::Env env) {
+  const size_t hidden = core.shape.transformer.hidden;
+  const size_t vocabulary = core.shape.transformer.vocabulary;
+  if (core.embedding.size() != vocabulary * hidden) wrong(env, "embedding", "[vocabulary, hidden]");
+  if (core.mean.size() != hidden || core.std.size() != hidden) wrong(env, "mean, std", "[hidden]");
+}
+
+}  // namespace
+
+const OnnxDecoder& ModelCore::decoder(int32_t rows) {
+  std::lock_guard lock(loading_);
+  auto& slot = decoders_[rows];
+  if (!slot) {
+    const auto path = decoder_paths.find(rows);
+    if (path == decoder_paths.end()) {
+      decoders_.erase(rows);
+      throw Error(codes::kModel,
+                  "The model package has no decoder for " + std::to_string(rows) + " rows");
+    }
+    DecoderShape wanted = shape;
+    wanted.transformer.rows = rows;
+    slot = std::make_unique<OnnxDecoder>(*runtime, path->second, wanted, graph_options);
+  }
+  return *slot;
+}
+
+const ort::Graph& ModelCore::image_decoder() {
+  std::lock_guard lock(loading_);
+  if (!image_decoder_) {
+    image_decoder_ = std::make_unique<ort::Graph>(*runtime, image_decoder_path, graph_options);
+  }
+  return *image_decoder_;
+}
+
+Napi::Function Model::define(Napi::Env env) {
+  return DefineClass(env, kName,
+                     {InstanceMethod<&Model::load>("load"),
+                      InstanceMethod<&Model::decode_image>("decodeImage"),
+                      InstanceMethod<&Model::generation>("generation"),
+                      InstanceMethod<&Model::dispose>("dispose")});
+}
+
+Model::Model(const Napi::CallbackInfo& info) : Tagged<Model>(info) {
+  const Napi::Env env = info.Env();
+  guarded(env, [&] {
+    const Napi::Object options = object_argument(info, 0);
+    auto core = std::make_shared<ModelCore>();
+    core->runtime = &ort::Library::open(string_field(options, "runtime"));
+    core->graph_options.threads = integer_field(options, "threads");
+    TransformerShape& t = core->shape.transformer;
+    t.hidden = integer_field(options, "hidden");
+    t.vocabulary = integer_field(options, "vocabulary");
+    t.max_length = integer_field(options, "maxLength");
+    core->shape.layers = integer_field(options, "layers");
+    core->shape.kv_heads = integer_field(options, "kvHeads");
+    core->shape.head_size = integer_field(options, "headSize");
+    const Napi::Object decoders = object_field(options, "decoders");
+    const Napi::Array rows = decoders.GetPropertyNames();
+    for (uint32_t i = 0; i < rows.Length(); ++i) {
+      const std::string key = rows.Get(i).As<Napi::String>().Utf8Value();
+      core->decoder_paths[std::atoi(key.c_str())] = string_field(decoders, key.c_str());
+    }
+    core->image_decoder_path = string_field(options, "imageDecoder");
+    core->embedding = array_field<float>(options, "embedding");
+    core->mean = array_field<float>(options, "mean");
+    core->std = array_field<float>(options, "std");
+    check_tables(*core, env);
+    core_ = std::move(core);
+    info.This().As<Napi::Object>().TypeTag(&kTag);
+  });
+}
+
+std::shared_ptr<ModelCore> Model::core(Napi::Env env) const {
+  if (!core_) throw to_js(env, codes::kState, "The model was disposed");
+  return core_;
+}
+
+// load(rows): Promise<void> - makes the decoder for that many rows ready.
+Napi::Value Model::load(const Napi::CallbackInfo& info) {
+  check(info);
+  const int32_t rows = integer(info[0], "rows");
+  return PromiseWorker<bool>::run(
+      info.Env(), "sjd2.load",
+      [core = core(info.Env()), rows] {
+        core->decoder(rows);
+        core->image_decoder();
+        return true;
+      },
+      [](Napi::Env env, bool&) { return env.Undefined(); });
+}
+
+// decodeImage(tokens: Int32Array): Promise<{pixels: Float32Array [3, height, width], height, width}>
+Napi::Value Model::decode_image(const Napi::CallbackInfo& info) {
+  check(info);
+  const auto tokens = copy_array<int32_t>(info[0], "tokens");
+  const auto core = this->core(info.Env());
+  for (const int32_t token : tokens) {
+    if (token < 0 || token >= core->shape.transformer.vocabulary) {
+      wrong(info.Env(), "every token", "inside the image vocabulary");
+    }
+  }
+  return PromiseWorker<Pixels>::run(
+      info.Env(), "sjd2.decodeImage",
+      [core, tokens] { return run_image_decoder(core->image_decoder(), tokens); },
+      [](Napi::Env env, Pixels& pixels) {
+        Napi::Float32Array values = Napi::Float32Array::New(env, pixels.values.size());
+        std::copy(pixels.values.begin(), pixels.values.end(), values.Data());
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("pixels", values);
+        result.Set("height", double(pixels.shape[2]));
+        result.Set("width", double(pixels.shape[3]));
+        return result;
+      });
+}
+
+// generation(settings): NativeGeneration - needs load(rows) to have finished.
+Napi::Value Model::generation(const Napi::CallbackInfo& info) {
+  check(info);
+  return guarded(info.Env(), [&] {
+    return GenerationObject::create(info.Env(), core(info.Env()), object_argument(info, 0));
+  });
+}
+
+Napi::Value Model::dispose(const Napi::CallbackInfo& info) {
+  check(info);
+  core_.reset();
+  return info.Env().Undefined();
+}
+
+}  // namespace sjd2::addon

@@ -1,0 +1,71 @@
+/**
+ * The one error class of the library. `code` is stable and documented; the message says what was
+ * expected, what came and what to do.
+ *
+ * | code           | meaning                                                        |
+ * | -------------- | -------------------------------------------------------------- |
+ * | ERR_ARGUMENT   | an option or argument has the wrong type or lies out of range   |
+ * | ERR_MODEL      | the model package is missing, damaged or contradicts itself     |
+ * | ERR_ADDON      | the native addon could not be loaded                            |
+ * | ERR_RUNTIME    | ONNX Runtime is missing or refused something                    |
+ * | ERR_NUMERICS   | the model produced NaN, or a row of logits without a finite one |
+ * | ERR_STATE      | used while busy, finished or disposed                           |
+ * | ERR_ABORTED    | the AbortSignal fired (the error's name is `AbortError`)        |
+ * | ERR_OUTPUT     | a file could not be written                                     |
+ * | ERR_DEVICE     | the device that was asked for is not there                      |
+ * | ERR_MEMORY     | not enough memory                                               |
+ * | ERR_INTERNAL   | a defect of ours: please report it                              |
+ */
+export type ErrorCode =
+  | 'ERR_ARGUMENT'
+  | 'ERR_MODEL'
+  | 'ERR_ADDON'
+  | 'ERR_RUNTIME'
+  | 'ERR_NUMERICS'
+  | 'ERR_STATE'
+  | 'ERR_ABORTED'
+  | 'ERR_OUTPUT'
+  | 'ERR_DEVICE'
+  | 'ERR_MEMORY'
+  | 'ERR_INTERNAL';
+
+export class Sjd2Error extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = code === 'ERR_ABORTED' ? 'AbortError' : 'Sjd2Error';
+    this.code = code;
+  }
+}
+
+/** "Expected window to be an integer between 1 and 256 but received 0 of type number" */
+export function unexpected(name: string, expected: string, received: unknown): Sjd2Error {
+  return new Sjd2Error(
+    'ERR_ARGUMENT',
+    `Expected ${name} to be ${expected} but received ${describeValue(received)}`,
+  );
+}
+
+/** A value and its type, short enough for one line. */
+export function describeValue(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (Array.isArray(value)) return `an array of length ${value.length}`;
+  if (typeof value === 'object') return `an object of type ${value.constructor?.name ?? 'Object'}`;
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return `${text.length > 60 ? `${text.slice(0, 57)}...` : text} of type ${typeof value}`;
+}
+
+/** The reason of an aborted signal as an error of this library, with the user's reason as cause. */
+export function aborted(signal?: AbortSignal): Sjd2Error {
+  return new Sjd2Error('ERR_ABORTED', 'The operation was aborted', { cause: signal?.reason });
+}
+
+/** Gives an error that native code threw the class that everything else here throws. */
+export function fromNative(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof Sjd2Error) return error;
+  const code = (error as { code?: unknown }).code;
+  if (typeof code !== 'string' || !code.startsWith('ERR_')) return error;
+  return new Sjd2Error(code as ErrorCode, error.message, { cause: error });
+}
