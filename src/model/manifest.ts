@@ -1,0 +1,112 @@
+import { z } from 'zod';
+
+/** Formats and versions that this library reads. */
+export const FORMAT = 'sjd2-model';
+export const FORMAT_VERSION = 1;
+
+const count = z.int().min(1);
+
+const file = z.strictObject({
+  /** Relative to the manifest; may not leave its folder. */
+  path: z
+    .string()
+    .min(1)
+    .refine((path) => !/^([/\\]|[A-Za-z]:)/.test(path) && !path.split(/[/\\]/).includes('..'), {
+      error: 'must stay inside the model folder',
+    }),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+/** model.json; see docs/model-package.md. */
+export const manifestSchema = z
+  .strictObject({
+    format: z.literal(FORMAT),
+    version: z.literal(FORMAT_VERSION),
+    name: z.string().min(1),
+    description: z.string().default(''),
+    license: z.string(),
+    attribution: z
+      .array(
+        z.object({
+          name: z.string(),
+          license: z.string(),
+          source: z.string(),
+          url: z.string().optional(),
+        }),
+      )
+      .default([]),
+    hiddenSize: count,
+    layers: count,
+    heads: count,
+    kvHeads: count,
+    headSize: count,
+    /** Positions that the KV cache holds: prompt, begin token and image together. */
+    maxLength: count,
+    image: z.strictObject({
+      vocabulary: count,
+      rows: count,
+      columns: count,
+      width: count,
+      height: count,
+    }),
+    /** ids = encode(prompt), padded at the end to `length`, then the begin token. */
+    prompt: z.strictObject({
+      length: count,
+      pad: z.string(),
+      unknown: z.string(),
+      begin: z.string(),
+      unconditional: z.string(),
+    }),
+    sampler: z.strictObject({
+      guidance: z.number().min(0),
+      temperature: z.number().min(0),
+      topK: z.int().min(0),
+      topP: z.number().gt(0).max(1),
+    }),
+    /** The noise levels the weights were fine-tuned for, or null: then `sjd2` cannot be used. */
+    denoising: z
+      .strictObject({
+        schedule: z.literal('karras'),
+        /** Trained levels N; the timestep table has N + 1 rows. */
+        levels: count,
+        /** Noise-to-signal ratio of the schedule's clean end and of level N. */
+        sigmaMin: z.number().gt(0),
+        sigmaMax: z.number().gt(0),
+        rho: z.number().gt(0),
+        /** Denoising steps K by default, at most `levels`. */
+        steps: count,
+      })
+      .nullable(),
+    cache: z.strictObject({ layout: z.literal('rows') }),
+    files: z.strictObject({
+      /** By number of rows: '1' without guidance, '2' with. */
+      decoder: z.record(z.enum(['1', '2']), file.optional()),
+      weights: file.optional(),
+      imageDecoder: file,
+      tables: file,
+      tokenizer: file,
+    }),
+  })
+  .superRefine((m, context) => {
+    const need = m.prompt.length + 1 + m.image.rows * m.image.columns;
+    if (m.maxLength < need) {
+      context.addIssue({
+        code: 'custom',
+        path: ['maxLength'],
+        message: `must hold prompt, begin token and image: at least ${need}`,
+      });
+    }
+    if (m.denoising && m.denoising.steps > m.denoising.levels) {
+      context.addIssue({
+        code: 'custom',
+        path: ['denoising', 'steps'],
+        message: `must be at most levels (${m.denoising.levels})`,
+      });
+    }
+    if (!m.files.decoder['1'] && !m.files.decoder['2']) {
+      context.addIssue({ code: 'custom', path: ['files', 'decoder'], message: 'must not be empty' });
+    }
+  });
+
+export type Manifest = z.infer<typeof manifestSchema>;
+export type ManifestFile = z.infer<typeof file>;

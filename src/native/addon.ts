@@ -1,0 +1,108 @@
+/**
+ * The typed description of sjd2.node, in one place. native/addon/ is its other side: numbers of
+ * enums, names of fields and shapes must agree.
+ */
+
+/** `Coupling` of native/kernels/kernels.h. */
+export const COUPLINGS = { independent: 0, maximal: 1, gumbel: 2 } as const;
+
+/** `Initial` of native/decode/generation.h. */
+export const INITIALS = { none: 0, noise: 1, uniform: 2, left: 3, up: 4 } as const;
+
+export interface RuntimeInfo {
+  /** The shared library that is loaded. */
+  path: string;
+  version: string;
+  /** Execution providers compiled into it, e.g. `CPUExecutionProvider`. */
+  providers: string[];
+}
+
+export interface NativeModelOptions {
+  /** Path of ONNX Runtime's shared library. */
+  runtime: string;
+  /** Threads inside one operator; 0 lets ONNX Runtime choose. */
+  threads: number;
+  hidden: number;
+  vocabulary: number;
+  maxLength: number;
+  layers: number;
+  kvHeads: number;
+  headSize: number;
+  /** Decoder graphs by number of rows: `{ '1': path, '2': path }`. */
+  decoders: Record<string, string>;
+  imageDecoder: string;
+  /** [vocabulary, hidden] */
+  embedding: Float32Array;
+  /** [hidden] */
+  mean: Float32Array;
+  /** [hidden] */
+  std: Float32Array;
+}
+
+export interface NativeSettings {
+  rows: number;
+  /** [rows, promptLength, hidden] input embeddings, the begin token included. */
+  prompt: Float32Array;
+  promptLength: number;
+  /** Image tokens to generate. */
+  length: number;
+  /** Tokens per row of the image raster. */
+  columns: number;
+  /** The widest window that will be asked for. */
+  capacity: number;
+  seed: bigint;
+  coupling: (typeof COUPLINGS)[keyof typeof COUPLINGS];
+  initial: (typeof INITIALS)[keyof typeof INITIALS];
+  sampler: { guidance: number; temperature: number; topK: number; topP: number };
+  schedule: {
+    /** [K + 1], index 0 is clean: 1 */
+    alpha: Float32Array;
+    /** [K + 1], index 0 is clean: 0 */
+    sigma: Float32Array;
+    /** [K + 1, hidden] */
+    tau: Float32Array;
+    staggered: boolean;
+  };
+}
+
+/** What one pass did. */
+export interface NativePass {
+  /** The tokens it committed, at least one. */
+  tokens: Int32Array;
+  /** Positions it worked on. */
+  window: number;
+  /** Drafts in the passed prefix: always one less than the committed tokens. */
+  accepted: number;
+  /** Positions that had a draft. */
+  drafts: number;
+  /** Of these, the ones whose draft stayed the same token. */
+  kept: number;
+  modelSeconds: number;
+  kernelSeconds: number;
+  seconds: number;
+}
+
+export interface NativeGeneration {
+  pass(window: number, passableLevel: number): Promise<NativePass>;
+  /** Nats per token of a whole image under the AR law. For a fresh generation only. */
+  score(tokens: Int32Array): Promise<Float64Array>;
+  /** The open positions' drafts, left to right, -1 where there is none. Between passes only. */
+  drafts(): Int32Array;
+  /** Ends the pass in flight, and every later one, with ERR_ABORTED. */
+  cancel(): void;
+  dispose(): void;
+}
+
+export interface NativeModel {
+  /** Makes the decoder for that many rows ready (idempotent). */
+  load(rows: number): Promise<void>;
+  generation(settings: NativeSettings): NativeGeneration;
+  /** `pixels` is [3, height, width] in [-1, 1]. */
+  decodeImage(tokens: Int32Array): Promise<{ pixels: Float32Array; width: number; height: number }>;
+  dispose(): void;
+}
+
+export interface Addon {
+  openRuntime(path: string): RuntimeInfo;
+  Model: new (options: NativeModelOptions) => NativeModel;
+}
