@@ -1,0 +1,116 @@
+// Both implementations against the definitions, over sizes, shapes, types, couplings and cuts.
+#include "check.h"
+#include "verify_checker.h"
+
+namespace sjd2::test {
+namespace {
+
+constexpr Coupling kCouplings[] = {Coupling::Independent, Coupling::Maximal, Coupling::Gumbel};
+constexpr ElementType kTypes[] = {ElementType::F32, ElementType::F16, ElementType::BF16};
+
+struct Cut {
+  float temperature;
+  int32_t top_k;
+  float top_p;
+};
+
+void check_both(const Problem& problem) {
+  const std::string reference_complaint = verify_complaint(reference::kernels, problem);
+  CHECK_MESSAGE(reference_complaint.empty(), "reference: " + reference_complaint);
+  const std::string cpu_complaint = verify_complaint(cpu::kernels, problem);
+  CHECK_MESSAGE(cpu_complaint.empty(), "cpu: " + cpu_complaint);
+}
+
+void sweep(std::initializer_list<int32_t> vocabularies, std::initializer_list<int32_t> counts,
+           std::initializer_list<Cut> cuts) {
+  uint64_t seed = 1;
+  for (int32_t vocabulary : vocabularies) {
+    for (int32_t count : counts) {
+      for (Shape shape : kShapes) {
+        for (const Cut& cut : cuts) {
+          for (Coupling coupling : kCouplings) {
+            ++seed;
+            const ElementType type = kTypes[seed / 3 % 3];
+            const int32_t rows = 1 + static_cast<int32_t>(seed / 2 % 2);
+            Problem problem = random_problem(shape, type, rows, count, vocabulary, seed);
+            problem.settings.coupling = coupling;
+            problem.settings.sampler.temperature = cut.temperature;
+            problem.settings.sampler.top_k = cut.top_k;
+            problem.settings.sampler.top_p = cut.top_p;
+            if (coupling == Coupling::Gumbel && seed % 2 == 0) problem.laws.clear();
+            check_both(problem);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST("verify: small vocabularies agree with the definition under every cut") {
+  sweep({1, 2, 111}, {1, 2, 17},
+        {{1, 0, 1}, {0.7f, 1, 1}, {1, 20, 1}, {1.3f, 0, 0.9f}, {1, 50, 0.5f}, {0, 7, 0.3f}});
+}
+
+TEST("verify: the default model's sizes agree with the definition") {
+  sweep({512}, {8, 96}, {{1, 0, 1}, {1, 100, 1}, {0.9f, 0, 0.95f}});
+}
+
+TEST("verify: a vocabulary of 16384 agrees with the definition") {
+  sweep({16384}, {3}, {{1, 0, 1}, {1, 2000, 1}, {1, 2000, 0.8f}, {1, 0, 0.9f}});
+}
+
+TEST("verify: a vocabulary of 65536 agrees with the definition") {
+  sweep({65536}, {1}, {{1, 0, 1}, {1, 2000, 1}, {1, 0, 0.9f}});
+}
+
+TEST("verify: odd vocabularies leave no tail behind") {
+  sweep({3, 15, 16, 17, 31, 33, 63, 65, 127, 1000, 4099}, {2}, {{1, 0, 1}, {1, 9, 0.9f}});
+}
+
+TEST("verify: a wide window over a large vocabulary agrees with the definition") {
+  for (Coupling coupling : kCouplings) {
+    Problem problem = random_problem(Shape::Normal, ElementType::F32, 2, 96, 16384, 5);
+    problem.settings.coupling = coupling;
+    problem.settings.sampler.top_k = 2000;
+    check_both(problem);
+  }
+}
+
+TEST("verify: the thread count changes no bit") {
+  for (Coupling coupling : kCouplings) {
+    for (Shape shape : kShapes) {
+      Problem problem = random_problem(shape, ElementType::F32, 2, 17, 512, 9);
+      problem.settings.coupling = coupling;
+      problem.settings.sampler.top_p = 0.9f;
+      const Outcome one = run_verify(cpu::kernels, problem, 1);
+      const Outcome three = run_verify(cpu::kernels, problem, 3);
+      CHECK(one.drafts == three.drafts);
+      CHECK(one.kept == three.kept);
+      CHECK(one.laws == three.laws);
+      CHECK_EQUAL(one.result.passed, three.result.passed);
+    }
+  }
+}
+
+TEST("verify: keeping every draft of equal laws passes the whole fed window") {
+  for (Coupling coupling : {Coupling::Independent, Coupling::Maximal}) {
+    Problem problem = random_problem(Shape::Normal, ElementType::F32, 2, 17, 512, 11);
+    problem.settings.coupling = coupling;
+    std::fill(problem.level.begin(), problem.level.end(), 0);
+    // The second call sees the laws of the first as q, from equal logits: p(x) = q(x), kept always.
+    for (const Kernels* kernels : {&reference::kernels, &cpu::kernels}) {
+      Problem again = problem;
+      const Outcome first = run_verify(*kernels, again);
+      again.drafts = first.drafts;
+      again.laws = first.laws;
+      again.settings.pass++;
+      const Outcome second = run_verify(*kernels, again);
+      CHECK_EQUAL(second.result.passed, 16);
+      CHECK_EQUAL(second.result.kept, 17);
+      CHECK(second.drafts == first.drafts);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sjd2::test
