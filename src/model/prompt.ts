@@ -92,8 +92,8 @@ export class PromptEncoder {
   }
 
   private tokenize(text: string): number[] {
-    const ids = this.tokenizer.encode(text, { add_special_tokens: false }).ids;
-    const outside = ids.find((id) => id >= this.tables.textVocabulary);
+    const ids: number[] = this.tokenizer.encode(text, { add_special_tokens: false }).ids;
+    const outside = ids.find((id: number) => id >= this.tables.textVocabulary);
     if (outside !== undefined) {
       throw new Sjd2Error(
         'ERR_MODEL',

@@ -1,0 +1,150 @@
+// TESTING 1b, 1c and the state of a generation: what holds exactly, whatever the window.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "error.h"
+#include "toy_run.h"
+
+namespace sjd2::test {
+namespace {
+
+constexpr int32_t kLength = 48;
+
+const ToyModel& wide_toy() {
+  static const ToyModel toy = make_toy(64, kLength, 2, 5);
+  return toy;
+}
+
+const Sampler kSampler{2.0f, 1.0f, 20, 0.95f};
+
+std::vector<DecoderSetup> parallel_decoders(Coupling coupling) {
+  std::vector<DecoderSetup> setups;
+  for (const int32_t window : {1, 2, 7, 16, 48}) {
+    for (const Initial initial : {Initial::Uniform, Initial::Left, Initial::Up}) {
+      setups.push_back({"sjd", window, coupling, initial});
+    }
+    for (const int32_t steps : {1, 2, 5}) {
+      setups.push_back({"sjd2", window, coupling, Initial::Noise, steps});
+      setups.push_back({"sjd2 staggered", window, coupling, Initial::Noise, steps, true});
+    }
+  }
+  return setups;
+}
+
+std::string code_of(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return "nothing was thrown";
+}
+
+TEST("with Gumbel coupling every decoder returns the tokens of AR for the same seed") {
+  // The toy computes a position's logits the same way whatever the window, so equality is exact.
+  for (const uint64_t seed : {0ull, 1ull, 99ull, 0xFFFFFFFFFFFFFFFFull}) {
+    const auto expected = decode(wide_toy(), kLength, {"ar", 1, Coupling::Gumbel, Initial::None},
+                                 kSampler, seed, cpu::kernels);
+    for (const DecoderSetup& setup : parallel_decoders(Coupling::Gumbel)) {
+      const auto tokens = decode(wide_toy(), kLength, setup, kSampler, seed, cpu::kernels);
+      CHECK_MESSAGE(tokens == expected, setup.name + ", window " + std::to_string(setup.window) +
+                                            ", K " + std::to_string(setup.steps) +
+                                            " differs from ar");
+    }
+  }
+}
+
+TEST("at temperature 0 every decoder and coupling returns the greedy AR tokens") {
+  const Sampler greedy{2.0f, 0.0f, 0, 1.0f};
+  const auto expected = decode(wide_toy(), kLength, {"ar", 1, Coupling::Gumbel, Initial::None},
+                               greedy, 0, cpu::kernels);
+  for (const Coupling coupling : {Coupling::Gumbel, Coupling::Maximal, Coupling::Independent}) {
+    for (const DecoderSetup& setup : parallel_decoders(coupling)) {
+      CHECK_MESSAGE(decode(wide_toy(), kLength, setup, greedy, 3, cpu::kernels) == expected,
+                    setup.name + " differs from greedy ar");
+    }
+  }
+}
+
+TEST("the widths may change from pass to pass") {
+  const auto expected = decode(wide_toy(), kLength, {"ar", 1, Coupling::Gumbel, Initial::None},
+                               kSampler, 4, cpu::kernels);
+  for (const Initial initial : {Initial::Left, Initial::Noise}) {
+    const DecoderSetup setup{"mixed", 16, Coupling::Gumbel, initial, 2};
+    const auto generation =
+        make_generation(wide_toy(), kLength, setup, kSampler, 4, cpu::kernels);
+    for (int32_t i = 0; !generation->done(); ++i) generation->pass({1 + i * 7 % 16, 0});
+    CHECK(generation->tokens() == expected);
+  }
+}
+
+TEST("a pass commits the accepted drafts and one more token, and reports what it did") {
+  const DecoderSetup setup{"sjd2", 8, Coupling::Maximal, Initial::Noise, 1};
+  const auto generation = make_generation(wide_toy(), kLength, setup, kSampler, 1, cpu::kernels);
+  int32_t committed = 0;
+  while (!generation->done()) {
+    const PassReport report = generation->pass({8, 0});
+    CHECK_EQUAL(report.committed, std::min(report.window, report.accepted + 1));
+    CHECK_EQUAL(report.window, std::min(8, kLength - committed));
+    CHECK(report.kept <= report.drafts && report.accepted <= report.kept);
+    committed += report.committed;
+    CHECK_EQUAL(committed, generation->committed());
+    CHECK_EQUAL(generation->drafts().size(), size_t(report.window - report.committed));
+  }
+  CHECK_EQUAL(code_of([&] { generation->pass({8, 0}); }), codes::kState);
+}
+
+TEST("score gives the likelihood of the tokens under the AR law, whatever its chunk") {
+  const DecoderSetup ar{"ar", 1, Coupling::Gumbel, Initial::None};
+  const auto tokens = decode(wide_toy(), kLength, ar, kSampler, 2, cpu::kernels);
+  std::vector<double> by_one =
+      make_generation(wide_toy(), kLength, ar, kSampler, 0, cpu::kernels)->score(tokens);
+  for (const int32_t chunk : {5, 48}) {
+    const DecoderSetup wide{"score", chunk, Coupling::Gumbel, Initial::Uniform};
+    const auto nll =
+        make_generation(wide_toy(), kLength, wide, kSampler, 0, cpu::kernels)->score(tokens);
+    CHECK_EQUAL(nll.size(), size_t(kLength));
+    // The laws are fp32: 1e-6 relative is some ulp of a probability.
+    for (int32_t i = 0; i < kLength; ++i) CHECK(std::abs(nll[i] - by_one[i]) < 1e-5);
+  }
+  for (const double value : by_one) CHECK(std::isfinite(value));
+}
+
+TEST("a window outside its bounds is refused") {
+  const DecoderSetup setup{"sjd", 4, Coupling::Gumbel, Initial::Left};
+  const auto generation = make_generation(wide_toy(), kLength, setup, kSampler, 1, cpu::kernels);
+  CHECK_EQUAL(code_of([&] { generation->pass({0, 0}); }), codes::kArgument);
+  CHECK_EQUAL(code_of([&] { generation->pass({5, 0}); }), codes::kArgument);
+}
+
+TEST("noise without a schedule, and a wide window without drafts, are refused") {
+  const auto make = [](const DecoderSetup& setup) {
+    return [setup] { make_generation(wide_toy(), kLength, setup, kSampler, 0, cpu::kernels); };
+  };
+  CHECK_EQUAL(code_of(make({"no levels", 4, Coupling::Gumbel, Initial::Noise, 0})),
+              codes::kArgument);
+  CHECK_EQUAL(code_of(make({"no drafts", 4, Coupling::Gumbel, Initial::None})), codes::kArgument);
+}
+
+TEST("a cancelled generation ends with the aborted code and stays ended") {
+  const DecoderSetup setup{"sjd", 4, Coupling::Gumbel, Initial::Left};
+  const auto generation = make_generation(wide_toy(), kLength, setup, kSampler, 1, cpu::kernels);
+  generation->pass({4, 0});
+  generation->cancel();
+  CHECK_EQUAL(code_of([&] { generation->pass({4, 0}); }), codes::kAborted);
+  CHECK_EQUAL(code_of([&] { generation->pass({4, 0}); }), codes::kAborted);
+}
+
+TEST("a NaN in the model is an error that names the position") {
+  ToyModel toy = make_toy(8, 6, 1, 3);
+  toy.head[4] = NAN;
+  const DecoderSetup setup{"sjd", 4, Coupling::Gumbel, Initial::Left};
+  const auto generation = make_generation(toy, 6, setup, {}, 1, cpu::kernels);
+  CHECK_EQUAL(code_of([&] { generation->pass({4, 0}); }), codes::kNumerics);
+  CHECK_EQUAL(generation->committed(), 0);
+}
+
+}  // namespace
+}  // namespace sjd2::test

@@ -1,0 +1,16 @@
+import type { NativePass } from '../native/addon';
+import type { DecodingState } from './decoder';
+import type { WindowController } from './window';
+
+/** Passes until the image is complete; the controller chooses every window and sees every result. */
+export async function* passesUntilComplete(
+  state: DecodingState,
+  window: WindowController,
+  passableLevel = 0,
+): AsyncGenerator<NativePass> {
+  while (state.committed < state.length) {
+    const pass = await state.pass(window.next(), passableLevel);
+    window.observe(pass);
+    yield pass;
+  }
+}

@@ -1,0 +1,69 @@
+import type { NativePass } from '../native/addon';
+
+/** What a generation cost. One per image. */
+export interface Statistics {
+  seed: bigint;
+  /** Forward passes of the transformer (NFE). */
+  passes: number;
+  /** Image tokens generated. */
+  tokens: number;
+  /** Step compression: tokens / passes. AR is 1 by definition. */
+  tokensPerPass: number;
+  committedPerPass: number[];
+  /** Positions every pass worked on. */
+  windowPerPass: number[];
+  /** Drafts that were committed as they were. */
+  accepted: number;
+  /** Drafts that were replaced by another token, anywhere in the window. */
+  redrawn: number;
+  /** Wall clock from the prompt to the pixels. */
+  seconds: number;
+  /** Of these, in the transformer. */
+  modelSeconds: number;
+  /** Of these, in our kernels: noise, verify, refine. */
+  kernelSeconds: number;
+}
+
+/** Adds passes up to statistics. */
+export class StatisticsRecorder {
+  private readonly start = performance.now();
+  private readonly committedPerPass: number[] = [];
+  private readonly windowPerPass: number[] = [];
+  private tokens = 0;
+  private accepted = 0;
+  private redrawn = 0;
+  private modelSeconds = 0;
+  private kernelSeconds = 0;
+
+  constructor(private readonly seed: bigint) {}
+
+  get passes(): number {
+    return this.committedPerPass.length;
+  }
+
+  record(pass: NativePass): void {
+    this.committedPerPass.push(pass.tokens.length);
+    this.windowPerPass.push(pass.window);
+    this.tokens += pass.tokens.length;
+    this.accepted += pass.accepted;
+    this.redrawn += pass.drafts - pass.kept;
+    this.modelSeconds += pass.modelSeconds;
+    this.kernelSeconds += pass.kernelSeconds;
+  }
+
+  finish(): Statistics {
+    return {
+      seed: this.seed,
+      passes: this.passes,
+      tokens: this.tokens,
+      tokensPerPass: this.tokens / this.passes,
+      committedPerPass: this.committedPerPass,
+      windowPerPass: this.windowPerPass,
+      accepted: this.accepted,
+      redrawn: this.redrawn,
+      seconds: (performance.now() - this.start) / 1000,
+      modelSeconds: this.modelSeconds,
+      kernelSeconds: this.kernelSeconds,
+    };
+  }
+}

@@ -1,0 +1,357 @@
+import { noiseSchedule, cleanSchedule } from './decoding/schedule';
+import { decoders } from './decoding/decoder';
+import { type Statistics, StatisticsRecorder } from './decoding/statistics';
+import { createWindow, type PassCosts } from './decoding/window';
+import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
+import { RgbImage } from './image/rgb-image';
+import type { Manifest } from './model/manifest';
+import type { ModelPackage } from './model/package';
+import {
+  COUPLINGS,
+  INITIALS,
+  type NativeGeneration,
+  type NativeModel,
+  type NativePass,
+  type NativeSettings,
+  type RuntimeInfo,
+} from './native/addon';
+import {
+  checkSignal,
+  type DecodingOptions,
+  type GenerateOptions,
+  integer,
+  MAX_COUNT,
+  resolveOptions,
+  resolveSampler,
+  resolveSeed,
+  type Sampler,
+  type SamplerOptions,
+} from './options';
+
+export interface StreamOptions extends GenerateOptions {
+  /** A preview event every so many passes; 0 for none. Default 0. */
+  previewEvery?: number;
+}
+
+export interface GenerateResult {
+  /** One entry per image, in the order of the seeds. */
+  images: RgbImage[];
+  /** Token ids, rows x columns of the raster. */
+  tokens: Int32Array[];
+  stats: Statistics[];
+}
+
+export type GenerationEvent =
+  | {
+      type: 'progress';
+      /** Index of the image, 0 to count - 1. */
+      image: number;
+      /** Tokens that are final. */
+      committed: number;
+      total: number;
+      passes: number;
+    }
+  | {
+      type: 'preview';
+      image: number;
+      /** Committed tokens, then the drafts of the window, then blank. */
+      pixels: RgbImage;
+      committed: number;
+    }
+  | {
+      type: 'completed';
+      image: number;
+      pixels: RgbImage;
+      tokens: Int32Array;
+      stats: Statistics;
+    };
+
+/** Tokens that the widest scoring pass feeds; memory grows with it, speed hardly does. */
+const SCORE_WINDOW = 64;
+
+/**
+ * A loaded model. `loadModel` makes one; `dispose()` (or `await using`) ends it. Several
+ * generations may run at once: they share the weights and nothing else.
+ */
+export class ImageGenerator {
+  private readonly running = new Set<NativeGeneration>();
+  private readonly passCosts = new Map<number, PassCosts>();
+  private disposed = false;
+
+  /** @internal Use `loadModel`. */
+  constructor(
+    private readonly model: ModelPackage,
+    private readonly native: NativeModel,
+    /** The ONNX Runtime in use. */
+    readonly runtime: RuntimeInfo,
+    /** Where the transformer runs. */
+    readonly device: 'cpu',
+  ) {}
+
+  /** The model's model.json. */
+  get manifest(): Manifest {
+    return this.model.manifest;
+  }
+
+  /** The folder that the model was read from. */
+  get folder(): string {
+    return this.model.folder;
+  }
+
+  /**
+   * Draws images.
+   * @throws {Sjd2Error} ERR_ARGUMENT for options that cannot be honoured, ERR_ABORTED after the
+   *   signal fired, ERR_NUMERICS when the model produces NaN, ERR_STATE after `dispose()`.
+   */
+  async generate(prompt: string, options: GenerateOptions = {}): Promise<GenerateResult> {
+    const result: GenerateResult = { images: [], tokens: [], stats: [] };
+    for await (const event of this.stream(prompt, options)) {
+      if (event.type !== 'completed') continue;
+      result.images.push(event.pixels);
+      result.tokens.push(event.tokens);
+      result.stats.push(event.stats);
+    }
+    return result;
+  }
+
+  /**
+   * Draws images and reports on the way; leaving the loop aborts the pass in flight.
+   * @throws As `generate`; options are checked at the first step.
+   */
+  async *stream(prompt: string, options: StreamOptions = {}): AsyncGenerator<GenerationEvent> {
+    this.checkAlive();
+    const decoding = resolveOptions(options, this.manifest);
+    const count = integer('count', options.count ?? 1, 1, MAX_COUNT);
+    const previewEvery = integer('previewEvery', options.previewEvery ?? 0, 0, 1_000_000);
+    const signal = checkSignal(options.signal);
+    const firstSeed = resolveSeed(options.seed);
+    resolveSeed(firstSeed + BigInt(count - 1));
+    const ids = this.model.prompts.encode(prompt);
+    const rows = this.rowsFor(decoding.sampler);
+    await this.guard(this.native.load(rows), signal);
+    for (let image = 0; image < count; image++) {
+      const seed = firstSeed + BigInt(image);
+      yield* this.draw(image, ids, rows, seed, decoding, previewEvery, signal);
+    }
+  }
+
+  private async *draw(
+    image: number,
+    ids: number[],
+    rows: number,
+    seed: bigint,
+    decoding: DecodingOptions,
+    previewEvery: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<GenerationEvent> {
+    const recorder = new StatisticsRecorder(seed);
+    const window = createWindow(decoding, this.costsFor(rows));
+    const native = this.open(this.settings(ids, rows, seed, window.capacity, decoding), signal);
+    const cancel = () => native.cancel();
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      const tokens = new Int32Array(this.tokensPerImage);
+      let committed = 0;
+      const state = {
+        length: tokens.length,
+        get committed() {
+          return committed;
+        },
+        pass: async (width: number, passableLevel = 0): Promise<NativePass> => {
+          const pass = await this.guard(native.pass(width, passableLevel), signal);
+          tokens.set(pass.tokens, committed);
+          committed += pass.tokens.length;
+          return pass;
+        },
+      };
+      for await (const pass of decoders[decoding.decoder].decode(state, decoding, window)) {
+        recorder.record(pass);
+        yield { type: 'progress', image, committed, total: tokens.length, passes: recorder.passes };
+        if (previewEvery > 0 && recorder.passes % previewEvery === 0 && committed < tokens.length) {
+          const pixels = await this.preview(tokens, committed, native.drafts());
+          yield { type: 'preview', image, pixels, committed };
+        }
+      }
+      const pixels = await this.decodeTokens(tokens);
+      yield { type: 'completed', image, pixels, tokens, stats: recorder.finish() };
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      this.close(native);
+    }
+  }
+
+  /** The words of a prompt that the model has never seen; they have no influence on the picture. */
+  unknownWords(prompt: string): string[] {
+    if (typeof prompt !== 'string') throw unexpected('prompt', 'a string', prompt);
+    return this.model.prompts.unknownWords(prompt);
+  }
+
+  /**
+   * Negative log-likelihood of an image's tokens under the AR law of the sampler, in nats.
+   * @param tokens rows x columns ids.
+   * @param sampler Temperature must not be 0; a token outside top-k or top-p scores Infinity.
+   * @returns One value per token, and their mean.
+   */
+  async score(
+    prompt: string,
+    tokens: Int32Array,
+    sampler: SamplerOptions = {},
+  ): Promise<{ nll: Float64Array; mean: number }> {
+    this.checkAlive();
+    const resolved = resolveSampler(sampler, this.manifest);
+    if (resolved.temperature === 0) {
+      throw unexpected('temperature', 'above 0: a greedy law gives no likelihood', 0);
+    }
+    this.checkTokens(tokens);
+    const ids = this.model.prompts.encode(prompt);
+    const rows = this.rowsFor(resolved);
+    await this.guard(this.native.load(rows));
+    const decoding: DecodingOptions = {
+      decoder: 'sjd',
+      coupling: 'maximal',
+      window: SCORE_WINDOW,
+      steps: 1,
+      staggered: false,
+      relaxed: 0,
+      initial: 'uniform',
+      sampler: resolved,
+    };
+    const native = this.open(this.settings(ids, rows, 0n, SCORE_WINDOW, decoding));
+    try {
+      const nll = await this.guard(native.score(tokens));
+      return { nll, mean: nll.reduce((sum, value) => sum + value, 0) / nll.length };
+    } finally {
+      this.close(native);
+    }
+  }
+
+  /** Pixels of an image's tokens (rows x columns ids). */
+  async decodeTokens(tokens: Int32Array): Promise<RgbImage> {
+    this.checkAlive();
+    this.checkTokens(tokens);
+    const { pixels, width, height } = await this.guard(this.native.decodeImage(tokens));
+    return RgbImage.fromPlanes(pixels, width, height);
+  }
+
+  /** Aborts what runs and frees the model. Calling it again does nothing. */
+  async dispose(): Promise<void> {
+    this.disposed = true;
+    for (const native of this.running) native.cancel();
+    this.native.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+
+  private get tokensPerImage(): number {
+    return this.manifest.image.rows * this.manifest.image.columns;
+  }
+
+  /** Guidance needs the unconditional row too; without guidance one row does. */
+  private rowsFor({ guidance }: Sampler): number {
+    const available = this.manifest.files.decoder;
+    if (guidance === 1 && available['1']) return 1;
+    if (available['2']) return 2;
+    throw new Sjd2Error(
+      'ERR_ARGUMENT',
+      `Expected guidance to be 1, since the model ${this.manifest.name} has no decoder for ` +
+        `two rows, but received ${guidance} of type number`,
+    );
+  }
+
+  private costsFor(rows: number): PassCosts {
+    const costs = this.passCosts.get(rows) ?? new Map();
+    this.passCosts.set(rows, costs);
+    return costs;
+  }
+
+  private settings(
+    ids: number[],
+    rows: number,
+    seed: bigint,
+    capacity: number,
+    decoding: DecodingOptions,
+  ): NativeSettings {
+    const { denoising, image, hiddenSize } = this.manifest;
+    const prompts = this.model.prompts;
+    const sequences = rows === 2 ? [ids, prompts.unconditional()] : [ids];
+    return {
+      rows,
+      prompt: prompts.embed(...sequences),
+      promptLength: prompts.length,
+      length: this.tokensPerImage,
+      columns: image.columns,
+      capacity,
+      seed,
+      coupling: COUPLINGS[decoding.coupling],
+      initial: INITIALS[decoding.initial],
+      sampler: decoding.sampler,
+      schedule: {
+        ...(decoding.initial === 'noise' && denoising
+          ? noiseSchedule(denoising, decoding.steps, this.model.tables)
+          : cleanSchedule(hiddenSize)),
+        staggered: decoding.staggered,
+      },
+    };
+  }
+
+  private open(settings: NativeSettings, signal?: AbortSignal): NativeGeneration {
+    if (signal?.aborted) throw aborted(signal);
+    this.checkAlive();
+    try {
+      const native = this.native.generation(settings);
+      this.running.add(native);
+      return native;
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
+  private close(native: NativeGeneration): void {
+    this.running.delete(native);
+    native.dispose();
+  }
+
+  /** Awaits native work; its errors come out as errors of this library. */
+  private async guard<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
+    try {
+      if (signal?.aborted) throw aborted(signal);
+      const result = await work;
+      if (signal?.aborted) throw aborted(signal);
+      return result;
+    } catch (error) {
+      if (this.disposed) this.checkAlive();
+      if (signal?.aborted) throw aborted(signal);
+      throw fromNative(error);
+    }
+  }
+
+  private async preview(
+    tokens: Int32Array,
+    committed: number,
+    drafts: Int32Array,
+  ): Promise<RgbImage> {
+    // What is not drawn yet repeats the last token that is: usually the background.
+    const shown = tokens.slice();
+    shown.fill(tokens[committed - 1] as number, committed);
+    drafts.forEach((draft, i) => {
+      if (draft >= 0) shown[committed + i] = draft;
+    });
+    return this.decodeTokens(shown);
+  }
+
+  private checkTokens(tokens: unknown): void {
+    const { vocabulary } = this.manifest.image;
+    const wanted = `an Int32Array of ${this.tokensPerImage} ids between 0 and ${vocabulary - 1}`;
+    if (!(tokens instanceof Int32Array) || tokens.length !== this.tokensPerImage) {
+      throw unexpected('tokens', wanted, tokens);
+    }
+    const outside = tokens.find((token) => token < 0 || token >= vocabulary);
+    if (outside !== undefined) throw unexpected('every token', wanted, outside);
+  }
+
+  private checkAlive(): void {
+    if (this.disposed) throw new Sjd2Error('ERR_STATE', 'The model was disposed');
+  }
+}

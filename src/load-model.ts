@@ -1,0 +1,103 @@
+import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
+import { ImageGenerator } from './generator';
+import { DEFAULT_MODEL, type ModelPackage, readModelPackage } from './model/package';
+import type { NativeModelOptions } from './native/addon';
+import { loadAddon, openRuntime } from './native/loader';
+import { checkSignal, integer, oneOf } from './options';
+
+export const DEVICES = ['auto', 'cpu', 'cuda'] as const;
+const MAX_THREADS = 1024;
+
+export interface LoadOptions {
+  /** Where the transformer runs. `auto` takes the best there is. Default `auto`. */
+  device?: (typeof DEVICES)[number];
+  /** Threads inside one operator, 1 to 1024; 0 takes one per physical core. Default 0. */
+  threads?: number;
+  /** Compare every file of the package with its SHA-256 first. Default false. */
+  verify?: boolean;
+  signal?: AbortSignal;
+  onProgress?: (event: LoadProgress) => void;
+}
+
+export interface LoadProgress {
+  /** `package`: files and tables, `graphs`: sessions for the transformer. */
+  stage: 'package' | 'graphs' | 'ready';
+  /** Stages done, of `total`. */
+  loaded: number;
+  total: number;
+}
+
+/**
+ * Loads a model package from disk; nothing is ever downloaded.
+ * @param model Name of a shipped model or a folder with a model.json. Default `emoji`.
+ * @throws {Sjd2Error} ERR_MODEL for a missing or damaged package, ERR_DEVICE, ERR_ADDON,
+ *   ERR_RUNTIME, ERR_ARGUMENT.
+ */
+export async function loadModel(
+  model: string = DEFAULT_MODEL,
+  options: LoadOptions = {},
+): Promise<ImageGenerator> {
+  if (typeof options !== 'object' || options === null) {
+    throw unexpected('options', 'an object', options);
+  }
+  const device = oneOf('device', options.device ?? 'auto', DEVICES);
+  const threads = integer('threads', options.threads ?? 0, 0, MAX_THREADS);
+  const signal = checkSignal(options.signal);
+  const { onProgress } = options;
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw unexpected('onProgress', 'a function', onProgress);
+  }
+  if (device === 'cuda') throw new Sjd2Error('ERR_DEVICE', cudaMissing());
+  const report = (stage: LoadProgress['stage'], loaded: number) => {
+    if (signal?.aborted) throw aborted(signal);
+    onProgress?.({ stage, loaded, total: 2 });
+  };
+
+  report('package', 0);
+  const contents = await readModelPackage(model, options.verify ?? false);
+  report('graphs', 1);
+  const { addon } = loadAddon();
+  const runtime = openRuntime();
+  try {
+    const native = new addon.Model(nativeOptions(contents, runtime.path, threads));
+    await native.load(contents.manifest.files.decoder['2'] ? 2 : 1);
+    report('ready', 2);
+    return new ImageGenerator(contents, native, runtime, 'cpu');
+  } catch (error) {
+    throw fromNative(error);
+  }
+}
+
+/** Why `--device cuda` cannot be honoured, and what to do instead. */
+export function cudaMissing(): string {
+  return (
+    'Expected a CUDA device but this version of sjd2 has no CUDA path: ' +
+    'its engine runs on the CPU. Use device cpu (or auto)'
+  );
+}
+
+function nativeOptions(
+  { manifest, tables, pathOf }: ModelPackage,
+  runtime: string,
+  threads: number,
+): NativeModelOptions {
+  const decoders: Record<string, string> = {};
+  for (const [rows, file] of Object.entries(manifest.files.decoder)) {
+    if (file) decoders[rows] = pathOf(file);
+  }
+  return {
+    runtime,
+    threads,
+    hidden: manifest.hiddenSize,
+    vocabulary: manifest.image.vocabulary,
+    maxLength: manifest.maxLength,
+    layers: manifest.layers,
+    kvHeads: manifest.kvHeads,
+    headSize: manifest.headSize,
+    decoders,
+    imageDecoder: pathOf(manifest.files.imageDecoder),
+    embedding: tables.imageEmbedding,
+    mean: tables.mean,
+    std: tables.std,
+  };
+}

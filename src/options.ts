@@ -1,0 +1,201 @@
+import { describeValue, Sjd2Error, unexpected } from './errors';
+import type { Manifest } from './model/manifest';
+
+export const DECODERS = ['ar', 'jacobi', 'sjd', 'sjd2'] as const;
+export const COUPLING_NAMES = ['gumbel', 'maximal', 'independent'] as const;
+export const INITIAL_NAMES = ['noise', 'uniform', 'left', 'up'] as const;
+export const LEVEL_SCHEDULES = ['flat', 'staggered'] as const;
+export const MAX_WINDOW = 256;
+export const MAX_COUNT = 1000;
+
+/** A decoder's name; see src/decoding, one file each. */
+export type DecoderName = (typeof DECODERS)[number];
+/** How a draft of one pass is tied to the draft of the next. All three are lossless. */
+export type CouplingName = (typeof COUPLING_NAMES)[number];
+/** What a position holds when it enters the window. */
+export type InitialName = (typeof INITIAL_NAMES)[number];
+
+export interface SamplerOptions {
+  /** Classifier-free guidance scale, 0 to 100; 1 is none. Default: the model's. */
+  guidance?: number;
+  /** 0 (greedy) to 100. Default: the model's; 0 for `jacobi`. */
+  temperature?: number;
+  /** Keep the k most likely tokens, 0 (all) to the image vocabulary. Default: the model's. */
+  topK?: number;
+  /** Keep the most likely tokens until their mass reaches p, above 0 to 1. Default: the model's. */
+  topP?: number;
+}
+
+export interface GenerateOptions extends SamplerOptions {
+  /** Default `sjd2` where the model was fine-tuned for it, else `sjd`. */
+  decoder?: DecoderName;
+  /** Default `gumbel`: the tokens of `ar` with the same seed. */
+  coupling?: CouplingName;
+  /** Positions a pass works on, 1 to 256, or `auto`. Default `auto`. Not for `ar`. */
+  window?: number | 'auto';
+  /** Denoising steps K, 1 to the model's trained levels. Default: the model's. For `sjd2` only. */
+  steps?: number;
+  /** Whether the first window starts at level K throughout or rises to it. For `sjd2` only. */
+  levels?: 'flat' | 'staggered';
+  /**
+   * RELAXED verification: positions fed at a noise level up to this one may be passed too. Faster,
+   * NOT lossless: keys and values of passed noisy positions stay approximate. 0 (strict) to
+   * `steps`; default 0. For `sjd2` only.
+   */
+  relaxed?: number;
+  /** Default `noise` for `sjd2`, `left` for `sjd` and `jacobi`. */
+  initial?: InitialName;
+  /** 0 to 2^64 - 1; image i of `count` uses seed + i. Default 0. */
+  seed?: number | bigint;
+  /** Images to draw, 1 to 1000. Default 1. */
+  count?: number;
+  /** Ends the pass in flight and rejects with an `AbortError`. */
+  signal?: AbortSignal;
+}
+
+export interface Sampler {
+  guidance: number;
+  temperature: number;
+  topK: number;
+  topP: number;
+}
+
+/** Options with every default filled in and every value checked. */
+export interface DecodingOptions {
+  decoder: DecoderName;
+  coupling: CouplingName;
+  window: number | 'auto';
+  steps: number;
+  staggered: boolean;
+  relaxed: number;
+  initial: InitialName | 'none';
+  sampler: Sampler;
+}
+
+const KNOWN = new Set([
+  'decoder coupling window steps levels relaxed initial seed count signal',
+  'guidance temperature topK topP previewEvery',
+].flatMap((names) => names.split(' ')));
+
+/** @throws {Sjd2Error} ERR_ARGUMENT naming the option, what was expected and what came. */
+export function resolveOptions(options: GenerateOptions, manifest: Manifest): DecodingOptions {
+  checkObject(options);
+  const denoising = manifest.denoising;
+  const decoder = oneOf('decoder', options.decoder ?? (denoising ? 'sjd2' : 'sjd'), DECODERS);
+  if (decoder === 'sjd2' && !denoising) {
+    throw new Sjd2Error(
+      'ERR_ARGUMENT',
+      `Expected decoder to be one of ar, jacobi, sjd: the model ${manifest.name} was not ` +
+        'fine-tuned for denoising, which sjd2 needs',
+    );
+  }
+  for (const name of ['steps', 'levels', 'relaxed'] as const) {
+    if (options[name] !== undefined && decoder !== 'sjd2') {
+      throw inapplicable(name, options[name], decoder, 'it belongs to sjd2');
+    }
+  }
+  if (decoder === 'ar') {
+    for (const name of ['window', 'initial'] as const) {
+      if (options[name] !== undefined) {
+        throw inapplicable(name, options[name], decoder, 'it decodes one token a pass');
+      }
+    }
+  }
+  const maxSteps = denoising?.levels ?? 1;
+  const steps = integer('steps', options.steps ?? denoising?.steps ?? 1, 1, maxSteps);
+  return {
+    decoder,
+    coupling: oneOf('coupling', options.coupling ?? 'gumbel', COUPLING_NAMES),
+    window: resolveWindow(decoder, options.window ?? 'auto'),
+    steps,
+    staggered: oneOf('levels', options.levels ?? 'flat', LEVEL_SCHEDULES) === 'staggered',
+    relaxed: integer('relaxed', options.relaxed ?? 0, 0, steps),
+    initial: resolveInitial(decoder, options.initial),
+    sampler: resolveSampler(options, manifest, decoder),
+  };
+}
+
+export function resolveSampler(
+  options: SamplerOptions,
+  manifest: Manifest,
+  decoder?: DecoderName,
+): Sampler {
+  const defaults = manifest.sampler;
+  const greedy = decoder === 'jacobi';
+  if (greedy && options.temperature !== undefined && options.temperature !== 0) {
+    throw inapplicable('temperature', options.temperature, decoder, 'it is greedy: temperature 0');
+  }
+  return {
+    guidance: real('guidance', options.guidance ?? defaults.guidance, 0, 100),
+    temperature: real('temperature', options.temperature ?? (greedy ? 0 : defaults.temperature), 0, 100),
+    topK: integer('topK', options.topK ?? defaults.topK, 0, manifest.image.vocabulary),
+    topP: positive('topP', options.topP ?? defaults.topP, 1),
+  };
+}
+
+/** @throws {Sjd2Error} ERR_ARGUMENT */
+export function resolveSeed(seed: unknown = 0): bigint {
+  const wanted = 'an integer between 0 and 2^64 - 1 (a bigint above 2^53 - 1)';
+  if (typeof seed === 'number' && Number.isSafeInteger(seed) && seed >= 0) return BigInt(seed);
+  if (typeof seed === 'bigint' && seed >= 0n && seed < 1n << 64n) return seed;
+  throw unexpected('seed', wanted, seed);
+}
+
+export function integer(name: string, value: unknown, min: number, max: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) {
+    return value as number;
+  }
+  throw unexpected(name, `an integer between ${min} and ${max}`, value);
+}
+
+export function oneOf<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
+  if (choices.includes(value as T)) return value as T;
+  throw unexpected(name, `one of ${choices.join(', ')}`, value);
+}
+
+export function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw unexpected('signal', 'an AbortSignal', signal);
+}
+
+function real(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value === 'number' && value >= min && value <= max) return value;
+  throw unexpected(name, `a number between ${min} and ${max}`, value);
+}
+
+function positive(name: string, value: unknown, max: number): number {
+  if (typeof value === 'number' && value > 0 && value <= max) return value;
+  throw unexpected(name, `a number above 0 and at most ${max}`, value);
+}
+
+function checkObject(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw unexpected('options', 'an object', options);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (!KNOWN.has(name) && value !== undefined) {
+      throw new Sjd2Error('ERR_ARGUMENT', `Expected options to have no field named ${name}`);
+    }
+  }
+}
+
+function resolveWindow(decoder: DecoderName, window: unknown): number | 'auto' {
+  if (decoder === 'ar') return 1;
+  if (window === 'auto') return window;
+  if (Number.isSafeInteger(window)) return integer('window', window, 1, MAX_WINDOW);
+  throw unexpected('window', `an integer between 1 and ${MAX_WINDOW} or auto`, window);
+}
+
+function resolveInitial(decoder: DecoderName, initial: unknown): InitialName | 'none' {
+  if (decoder === 'ar') return 'none';
+  if (decoder === 'sjd2') return oneOf('initial', initial ?? 'noise', ['noise']);
+  return oneOf('initial', initial ?? 'left', ['uniform', 'left', 'up']);
+}
+
+function inapplicable(name: string, value: unknown, decoder: DecoderName, why: string): Sjd2Error {
+  return new Sjd2Error(
+    'ERR_ARGUMENT',
+    `Expected ${name} to be absent with the decoder ${decoder} (${why}) but received ` +
+      describeValue(value),
+  );
+}
