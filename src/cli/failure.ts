@@ -1,0 +1,23 @@
+import { Sjd2Error } from '../errors';
+
+/** What a shell script may rely on. */
+export const EXIT = { done: 0, failure: 1, usage: 2, interrupted: 130 } as const;
+
+/**
+ * Prints an error as one line, with the stack only for `DEBUG=sjd2`.
+ *
+ * @returns the exit code that belongs to it
+ */
+export function fail(error: unknown): number {
+  const code = error instanceof Sjd2Error ? error.code : undefined;
+  if (code === 'ERR_ABORTED') {
+    process.stderr.write('sjd2: interrupted\n');
+    return EXIT.interrupted;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`sjd2: ${message}\n`);
+  if (process.env.DEBUG?.split(/[\s,]+/).includes('sjd2')) {
+    process.stderr.write(`${(error as Error)?.stack ?? ''}\n`);
+  }
+  return code === 'ERR_ARGUMENT' ? EXIT.usage : EXIT.failure;
+}

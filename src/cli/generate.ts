@@ -1,0 +1,119 @@
+import { Command } from 'commander';
+import type { ImageGenerator, StreamOptions } from '../generator';
+import { type LoadOptions, loadModel } from '../load-model';
+import { integer, MAX_COUNT, resolveOptions } from '../options';
+import {
+  addGenerationOptions,
+  addModelOptions,
+  decoderHelp,
+  type GenerationFlags,
+  generationOptions,
+  type ModelFlags,
+  numeric,
+} from './generation-options';
+import { interruptible } from './interrupt';
+import { checkWritable, outputPaths } from './output-path';
+import { createProgress } from './progress';
+import { type ImageReport, imageReport, printJson, seedForJson, summary } from './report';
+
+interface GenerateFlags extends GenerationFlags, ModelFlags {
+  output?: string;
+  decoder?: string;
+  count: number | string;
+  json?: boolean;
+}
+
+export function generateCommand(): Command {
+  const command = new Command('generate')
+    .description('draw a picture')
+    .argument('<prompt>', 'what to draw, in quotes')
+    .option('-o, --output <file>', 'the PNG file (default: named after the prompt)')
+    .option('--decoder <name>', decoderHelp);
+  addGenerationOptions(command).option(
+    '--count <n>',
+    'pictures; seeds count up from --seed, files become apple-1.png, apple-2.png',
+    numeric,
+    1,
+  );
+  return addModelOptions(command)
+    .option('--json', 'print one JSON object with the token ids and what it cost')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  sjd2 generate "a red apple" -o apple.png
+  sjd2 generate "a red apple" --decoder ar --seed 7
+  sjd2 generate "a red apple" --count 4 --json > apples.json`,
+    )
+    .action(generate);
+}
+
+async function generate(prompt: string, flags: GenerateFlags): Promise<void> {
+  const count = integer('count', flags.count, 1, MAX_COUNT);
+  const paths = outputPaths(flags.output, prompt, count);
+  await checkWritable(paths);
+  await interruptible(async (signal) => {
+    const options = { ...generationOptions(flags), decoder: flags.decoder, count, signal };
+    const model = await loadModel(flags.model, { ...loadOptions(flags), signal });
+    try {
+      await draw(model, prompt, options as StreamOptions, paths, flags.json ?? false);
+    } finally {
+      await model.dispose();
+    }
+  });
+}
+
+/** The flags that `LoadOptions` has too. The library checks every value. */
+export function loadOptions({ device, threads, verify }: ModelFlags): LoadOptions {
+  return { device, threads, verify } as LoadOptions;
+}
+
+async function draw(
+  model: ImageGenerator,
+  prompt: string,
+  options: StreamOptions,
+  paths: string[],
+  json: boolean,
+): Promise<void> {
+  const { seed, ...checked } = options;
+  const decoding = resolveOptions(checked, model.manifest);
+  noteUnknownWords(model, prompt);
+  const total = model.manifest.image.rows * model.manifest.image.columns;
+  const progress = createProgress();
+  const images: ImageReport[] = [];
+  let started = -1;
+  try {
+    for await (const event of model.stream(prompt, options)) {
+      if (event.type === 'progress') {
+        if (event.image > started) progress.start(paths[event.image] as string, total);
+        started = event.image;
+        progress.update(event.committed, event.passes);
+      } else if (event.type === 'completed') {
+        progress.stop();
+        const path = paths[event.image] as string;
+        await event.pixels.save(path);
+        images.push(imageReport(path, event.tokens, event.stats));
+        if (!json) console.log(`${path}: ${summary(event.stats)}`);
+      }
+    }
+  } finally {
+    progress.stop();
+  }
+  if (!json) return;
+  const { decoder, coupling } = decoding;
+  printJson({
+    model: model.manifest.name,
+    decoder,
+    coupling,
+    seed: seedForJson(seed ?? 0),
+    images,
+  });
+}
+
+/** A word without meaning to the model is no error, but silence about it would be puzzling. */
+export function noteUnknownWords(model: ImageGenerator, prompt: string): void {
+  const words = model.unknownWords(prompt).map((word) => `“${word}”`);
+  if (words.length === 0) return;
+  const noun = words.length === 1 ? 'the word' : 'the words';
+  process.stderr.write(`sjd2: the model does not know ${noun} ${words.join(', ')}\n`);
+}

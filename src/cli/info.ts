@@ -1,0 +1,127 @@
+import os from 'node:os';
+import { Command } from 'commander';
+import { cudaMissing, loadModel } from '../load-model';
+import { DEFAULT_MODEL, shippedModels } from '../model/package';
+import { loadAddon, openRuntime } from '../native/loader';
+import { EXIT } from './failure';
+import { numeric } from './generation-options';
+import { printJson } from './report';
+
+const { version } = require('../../package.json') as { version: string };
+
+interface Device {
+  name: string;
+  usable: boolean;
+  reason?: string;
+}
+
+/** A part that does not work holds what is wrong with it instead. */
+type Part<T> = T | { error: string };
+
+interface Info {
+  version: string;
+  node: string;
+  platform: string;
+  processor: string;
+  addon: Part<{ path: string }>;
+  runtime: Part<{ version: string; path: string; package: string; providers: string[] }>;
+  devices: Device[];
+  models: string[];
+  model: Part<Record<string, unknown>>;
+}
+
+export function infoCommand(): Command {
+  return new Command('info')
+    .description('print versions, devices and the model, for looking around and for bug reports')
+    .option('--model <name|dir>', 'a shipped model or a folder with a model.json', DEFAULT_MODEL)
+    .option('--threads <n>', 'threads in one operator, 0 for one per core', numeric, 0)
+    .option('--json', 'print one JSON object')
+    .action(info);
+}
+
+async function info(flags: { model: string; threads: number; json?: boolean }): Promise<void> {
+  const addon = part(() => ({ path: loadAddon().path }));
+  const runtime = part(() => {
+    const { version, path, packageVersion, providers } = openRuntime();
+    return { version, path, package: `onnxruntime-node ${packageVersion}`, providers };
+  });
+  const report: Info = {
+    version,
+    node: process.version,
+    platform: `${process.platform}-${process.arch}, ${os.type()} ${os.release()}`,
+    processor: `${os.cpus()[0]?.model.trim() ?? 'unknown'}, ${os.availableParallelism()} threads`,
+    addon,
+    runtime,
+    devices: [
+      { name: 'cpu', usable: !('error' in addon) && !('error' in runtime) },
+      { name: 'cuda', usable: false, reason: cudaMissing() },
+    ],
+    models: shippedModels(),
+    model: await describeModel(flags.model, flags.threads),
+  };
+  if (flags.json) printJson(report);
+  else console.log(readable(report));
+  const broken = [report.addon, report.runtime, report.model].some((value) => 'error' in value);
+  if (broken) process.exitCode = EXIT.failure;
+}
+
+function part<T>(look: () => T): Part<T> {
+  try {
+    return look();
+  } catch (error) {
+    return { error: (error as Error).message };
+  }
+}
+
+async function describeModel(
+  name: string,
+  threads: number,
+): Promise<Part<Record<string, unknown>>> {
+  try {
+    const model = await loadModel(name, { threads, verify: true });
+    const { manifest, folder } = model;
+    await model.dispose();
+    const { image, sampler, denoising } = manifest;
+    return {
+      name: manifest.name,
+      folder,
+      license: manifest.license,
+      image: `${image.width} x ${image.height} pixels, ${image.rows} x ${image.columns} tokens of ${image.vocabulary}`,
+      transformer: `${manifest.layers} layers of ${manifest.hiddenSize}, ${manifest.heads} heads`,
+      sampler: `guidance ${sampler.guidance}, temperature ${sampler.temperature}, top-k ${sampler.topK}, top-p ${sampler.topP}`,
+      denoising: denoising
+        ? `${denoising.steps} steps by default, ${denoising.levels} at most`
+        : 'none: sjd2 cannot be used',
+    };
+  } catch (error) {
+    return { error: (error as Error).message };
+  }
+}
+
+function readable(report: Info): string {
+  const { addon, runtime, model } = report;
+  const lines: Array<[string, string]> = [
+    ['sjd2', report.version],
+    ['node', report.node],
+    ['platform', report.platform],
+    ['processor', report.processor],
+    ['addon', 'error' in addon ? addon.error : addon.path],
+  ];
+  if ('error' in runtime) lines.push(['onnxruntime', runtime.error]);
+  else {
+    lines.push(['onnxruntime', `${runtime.version} (${runtime.package})`]);
+    lines.push(['', runtime.path]);
+    lines.push(['', runtime.providers.join(', ')]);
+  }
+  for (const { name, usable, reason } of report.devices) {
+    lines.push([`device ${name}`, usable ? 'usable' : `not usable${reason ? `: ${reason}` : ''}`]);
+  }
+  lines.push(['models', report.models.join(', ') || 'none shipped']);
+  if ('error' in model) lines.push(['model', String(model.error)]);
+  else {
+    for (const [name, value] of Object.entries(model)) {
+      lines.push([name === 'name' ? 'model' : `  ${name}`, String(value)]);
+    }
+  }
+  return lines.map(([name, value]) => `${name.padEnd(14)} ${value}`).join('\n');
+}

@@ -1,0 +1,74 @@
+import { Command, CommanderError } from 'commander';
+import { compareCommand } from './compare';
+import { EXIT, fail } from './failure';
+import { generateCommand } from './generate';
+import { infoCommand } from './info';
+
+const { version } = require('../../package.json') as { version: string };
+
+/**
+ * Runs the command line. Never rejects: what goes wrong becomes one line on standard error and an
+ * exit code in `process.exitCode`.
+ *
+ * @param argv as in `process.argv`
+ */
+export async function run(argv: string[]): Promise<void> {
+  // `sjd2 ... | head` closes the pipe early: that is the reader's choice, not an error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.done);
+    throw error;
+  });
+  try {
+    await createProgram().parseAsync(argv);
+  } catch (error) {
+    process.exitCode = error instanceof CommanderError ? usageCode(error) : fail(error);
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command('sjd2')
+    .description(
+      'Draws pictures from words with an autoregressive transformer, several tokens a pass:\n' +
+        'Speculative Jacobi-Denoising Decoding (SJD2).',
+    )
+    .version(version, '-V, --version', 'print the version')
+    .helpCommand('help [command]', 'print the help of a command')
+    .showSuggestionAfterError()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  sjd2 generate "a red apple" -o apple.png
+  sjd2 compare "a red apple" -o sheet.png
+  sjd2 info
+
+Exit codes: ${EXIT.done} done, ${EXIT.failure} failure, ${EXIT.usage} bad usage, ${EXIT.interrupted} interrupted`,
+    );
+  for (const command of [generateCommand(), compareCommand(), infoCommand()]) {
+    program.addCommand(command);
+  }
+  // Commander would end the process itself; here every way out goes through run().
+  for (const command of [program, ...program.commands]) {
+    const help = `${command === program ? 'sjd2' : `sjd2 ${command.name()}`} --help`;
+    command
+      .helpOption('-h, --help', 'print this help')
+      .exitOverride()
+      .configureOutput({ outputError: (text, write) => write(oneLine(text, help)) });
+  }
+  return program;
+}
+
+/** "error: unknown command 'x'\n(Did you mean y?)" as one line that says where to look. */
+function oneLine(text: string, help: string): string {
+  const message = text
+    .replace(/^error: /, '')
+    .trim()
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '');
+  return `sjd2: ${message}; see ${help}\n`;
+}
+
+/** Commander has printed already; help and version that were asked for are no errors. */
+function usageCode(error: CommanderError): number {
+  return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+}

@@ -1,0 +1,31 @@
+/**
+ * The public face of sjd2; what is not named here is not public.
+ *
+ * ```ts
+ * import { loadModel } from 'sjd2';
+ * const model = await loadModel('emoji');
+ * const { images } = await model.generate('a red apple', { seed: 7 });
+ * await images[0].save('apple.png');
+ * await model.dispose();
+ * ```
+ */
+export type { Statistics } from './decoding/statistics';
+export { type ErrorCode, Sjd2Error } from './errors';
+export {
+  type GenerateResult,
+  type GenerationEvent,
+  ImageGenerator,
+  type StreamOptions,
+} from './generator';
+export { contactSheet } from './image/contact-sheet';
+export { RgbImage } from './image/rgb-image';
+export { type LoadOptions, type LoadProgress, loadModel } from './load-model';
+export type { Manifest } from './model/manifest';
+export { shippedModels } from './model/package';
+export type {
+  CouplingName,
+  DecoderName,
+  GenerateOptions,
+  InitialName,
+  SamplerOptions,
+} from './options';
