@@ -1,6 +1,7 @@
 // Entry point of sjd2.node. src/native/addon.ts describes what is exported here.
 #include "addon/arguments.h"
 #include "addon/generation.h"
+#include "addon/kernels.h"
 #include "addon/model.h"
 #include "addon/setup.h"
 #include "ort/library.h"
@@ -32,6 +33,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(data);
   exports.Set("openRuntime", Napi::Function::New(env, open_runtime, "openRuntime"));
   exports.Set("Model", Model::define(env));
+  define_kernels(env, exports);
   return exports;
 }
 

@@ -102,7 +102,76 @@ export interface NativeModel {
   dispose(): void;
 }
 
+/** Fields of native/kernels/kernels.h; src/kernels.ts documents and checks them. */
+export interface NativeKernelWindow {
+  window: { first: number; count: number; capacity: number };
+  drafts: Int32Array;
+  level: Int32Array;
+}
+
+export interface NativeTable {
+  hidden: number;
+  vocabulary: number;
+  embedding: Float32Array;
+  mean: Float32Array;
+  std: Float32Array;
+}
+
+export interface NativeLevels {
+  steps: number;
+  alpha: Float32Array;
+  sigma: Float32Array;
+  tau: Float32Array;
+}
+
+export interface NativeNoise extends NativeKernelWindow {
+  fed: number;
+  freshFrom: number;
+  seed: bigint;
+  table: NativeTable;
+  levels: NativeLevels;
+  z: Float32Array;
+  out: Float32Array;
+  rows: number;
+  rowStride: number;
+}
+
+export interface NativeRefine extends NativeKernelWindow {
+  table: NativeTable;
+  levels: NativeLevels;
+  z: Float32Array;
+}
+
+export interface NativeVerify extends NativeKernelWindow {
+  fed: number;
+  passableLevel: number;
+  seed: bigint;
+  pass: number;
+  coupling: number;
+  sampler: { guidance: number; temperature: number; topK: number; topP: number };
+  logits: Float32Array | Uint16Array;
+  type: number;
+  rows: number;
+  vocabulary: number;
+  laws?: Float32Array;
+  kept: Uint8Array;
+}
+
+export interface NativeVerifyResult {
+  passed: number;
+  kept: number;
+  badRow: number;
+  /** `VerifyFault`: 0 none, 1 NaN or +infinity, 2 everything masked. */
+  fault: number;
+}
+
 export interface Addon {
   openRuntime(path: string): RuntimeInfo;
   Model: new (options: NativeModelOptions) => NativeModel;
+  noise(args: NativeNoise): void;
+  noiseAsync(args: NativeNoise): Promise<void>;
+  verify(args: NativeVerify): NativeVerifyResult;
+  verifyAsync(args: NativeVerify): Promise<NativeVerifyResult>;
+  refine(args: NativeRefine): void;
+  refineAsync(args: NativeRefine): Promise<void>;
 }
