@@ -32,6 +32,7 @@ export async function readSafetensors(path: string): Promise<Map<string, Tensor>
   const tensors = new Map<string, Tensor>();
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') continue;
+    if (typeof entry !== 'object' || entry === null) throw fail(`${name} is not described`);
     const { dtype, shape, data_offsets: offsets } = entry as Record<string, unknown>;
     if (dtype !== 'F32') throw fail(`expected ${name} to be F32 but found ${dtype}`);
     if (!isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
