@@ -1,0 +1,152 @@
+"""Captions: many ways to ask for one drawing."""
+
+import re
+
+STYLES = ["fluent", "flat", "noto", "blob", "twemoji", "emojione", "mozilla"]
+COLOURS = ["red", "orange", "yellow", "green", "blue", "purple", "pink", "brown"]
+COLOURS += ["black", "grey", "white"]
+FILLERS = ["picture", "emoji", "icon", "drawing", "image", "cute", "simple", "small", "big", "nice"]
+
+# What people say for what emojibase calls otherwise. Keywords cover the rest.
+NAMES = {
+    "automobile": ["car", "car"],
+    "oncoming automobile": ["car"],
+    "sport utility vehicle": ["car", "suv"],
+    "racing car": ["car", "race car"],
+    "deciduous tree": ["tree", "tree"],
+    "evergreen tree": ["tree", "pine tree"],
+    "palm tree": ["tree"],
+    "pizza": ["slice pizza", "pizza slice"],
+    "star": ["yellow star", "star"],
+    "glowing star": ["star"],
+    "red heart": ["heart", "red heart"],
+    "house": ["home", "house"],
+    "house with garden": ["house", "home"],
+    "cat face": ["cat"],
+    "dog face": ["dog"],
+    "clown face": ["clown"],
+    "sun with face": ["sun"],
+    "sun": ["sun", "sunshine"],
+    "crescent moon": ["moon"],
+    "full moon": ["moon"],
+    "beer mug": ["beer"],
+    "hot beverage": ["coffee", "cup coffee", "tea"],
+    "birthday cake": ["cake"],
+    "shortcake": ["cake", "slice cake"],
+    "hamburger": ["burger"],
+    "french fries": ["fries"],
+    "bouquet": ["flowers", "flower"],
+    "tulip": ["flower"],
+    "rose": ["flower", "red rose"],
+    "sunflower": ["flower"],
+    "hibiscus": ["flower"],
+    "blossom": ["flower"],
+    "cherry blossom": ["flower"],
+    "mobile phone": ["phone", "smartphone"],
+    "laptop": ["computer", "notebook"],
+    "desktop computer": ["computer"],
+    "airplane": ["plane", "aeroplane"],
+    "sailboat": ["boat", "ship"],
+    "bicycle": ["bike"],
+    "locomotive": ["train"],
+    "high-speed train": ["train"],
+    "soccer ball": ["football", "ball"],
+    "basketball": ["ball"],
+    "t-shirt": ["shirt"],
+    "light bulb": ["lamp", "lightbulb"],
+    "high voltage": ["lightning", "bolt"],
+    "cloud with lightning": ["storm"],
+    "bird": ["small bird"],
+    "tropical fish": ["fish"],
+    "closed book": ["book"],
+    "open book": ["book"],
+    "blue book": ["book"],
+    "wrapped gift": ["gift", "present"],
+    "eggplant": ["aubergine"],
+    "ear of corn": ["corn", "maize"],
+    "teddy bear": ["bear"],
+    "pile of poo": ["poo"],
+    "jack-o-lantern": ["pumpkin"],
+    "old man": ["grandfather"],
+    "old woman": ["grandmother"],
+    "soft ice cream": ["ice cream"],
+    "smiling face with smiling eyes": ["smiling face", "smiling face", "smile"],
+    "grinning face": ["smiling face", "happy face", "smiley"],
+    "grinning face with big eyes": ["smiling face", "happy face"],
+    "slightly smiling face": ["smiling face", "smile", "smiley"],
+    "smiling face": ["smiling face", "smile"],
+    "face with tears of joy": ["laughing face"],
+    "loudly crying face": ["crying face"],
+    "angry face": ["angry face"],
+    "frowning face": ["sad face"],
+    "slightly frowning face": ["sad face"],
+    "disappointed face": ["sad face"],
+}
+MOODS = ["happy", "sad", "angry", "crying", "laughing", "sleepy", "sick", "cool", "scared"]
+MOODS += ["surprised", "kissing", "tired", "confused"]
+
+
+def words(text):
+    return re.sub(r"[^a-z0-9 ]", " ", text.lower()).split()
+
+
+def short_name(label):
+    """ "cat face" to "cat", "bottle with popping cork" to "bottle"."""
+    short = re.sub(r" (face|with|on|in) ?.*$", "", label)
+    return short if short and short != label else None
+
+
+def names(concept):
+    """Other names of a concept, from the table above, its mood, or its shortened label."""
+    found = list(NAMES.get(concept["label"], []))
+    tags = set(concept["tags"])
+    if concept["group"] == 0 and concept["subgroup"] <= 11:
+        found += [f"{mood} face" for mood in MOODS if mood in tags]
+    elif (short := short_name(concept["label"])) and concept["group"] not in (0, 1):
+        found.append(short)
+    return found
+
+
+def caption(concept, style, colour, rng, painted=False):
+    """One random caption. A painted copy always names its colour and never its old one."""
+    label = concept["label"]
+    kind = rng.random()
+    tags = [tag for tag in concept["tags"] if len(words(tag)) <= 2]
+    others = names(concept)
+    if kind < 0.5 or not tags:
+        noun = label
+    elif kind < 0.78:
+        noun = others[rng.integers(len(others))] if others else label
+    elif kind < 0.9:
+        noun = f"{label} {tags[rng.integers(len(tags))]}"
+    else:
+        noun = " ".join(tags[i] for i in rng.permutation(len(tags))[:3])
+    parts = words(noun)
+    if painted:
+        parts = [colour] + [word for word in parts if word not in COLOURS]
+    elif colour and colour not in parts and rng.random() < 0.4:
+        parts = [colour] + parts
+    if rng.random() < 0.06:
+        parts = [FILLERS[rng.integers(len(FILLERS))]] + parts
+    if rng.random() < 0.5:
+        parts = [style] + parts if rng.random() < 0.75 else parts + [style]
+    return " ".join(parts)
+
+
+def plain_caption(concept, style):
+    """The fixed caption that validation uses."""
+    return " ".join([style] + words(concept["label"]))
+
+
+def all_words(concepts):
+    """Every word a caption can hold, most useful first."""
+    found = dict.fromkeys(STYLES + COLOURS + FILLERS)
+    for concept in concepts:
+        found.update(dict.fromkeys(words(concept["label"])))
+        for name in names(concept):
+            found.update(dict.fromkeys(words(name)))
+    for concept in concepts:
+        for tag in concept["tags"]:
+            if len(words(tag)) <= 2:
+                found.update(dict.fromkeys(words(tag)))
+    return list(found)

@@ -1,0 +1,186 @@
+"""The transformer: Llama-like, over input embeddings, with a head for image tokens only.
+
+The text prompt fills positions 0..P-1, the <boi> token position P, image token j position P+1+j.
+"""
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+@dataclass
+class Config:
+    vocabulary: int = 512
+    text_vocabulary: int = 4096
+    width: int = 256
+    layers: int = 6
+    heads: int = 8
+    kv_heads: int = 4
+    feed_forward: int = 640
+    prompt: int = 10
+    rows: int = 16
+    columns: int = 16
+    slack: int = 64
+    levels: int = 8
+    rope_base: float = 10000.0
+    dropout: float = 0.05
+
+    @property
+    def head_size(self):
+        return self.width // self.heads
+
+    @property
+    def max_length(self):
+        """Longest context, with room for a window that reaches beyond the image's end."""
+        length = self.prompt + 1 + self.rows * self.columns + self.slack
+        return (length + 7) // 8 * 8
+
+    as_dict = asdict
+
+
+class Norm(nn.Module):
+    """RMSNorm in the dtype of its input: mixed dtypes fall off the fast path."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        return F.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), 1e-6)
+
+
+def rotate(x, cos, sin):
+    """RoPE on half-split pairs, the convention of GroupQueryAttention with interleaved = 0."""
+    first, second = x.chunk(2, -1)
+    return torch.cat([first * cos - second * sin, second * cos + first * sin], -1)
+
+
+class Layer(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        c = config
+        self.config = c
+        self.sections = [c.heads * c.head_size] + [c.kv_heads * c.head_size] * 2
+        self.attention_norm = Norm(c.width)
+        self.qkv = nn.Linear(c.width, sum(self.sections), bias=False)
+        self.query_norm = Norm(c.head_size)
+        self.key_norm = Norm(c.head_size)
+        self.output = nn.Linear(self.sections[0], c.width, bias=False)
+        self.feed_forward_norm = Norm(c.width)
+        self.gate_up = nn.Linear(c.width, 2 * c.feed_forward, bias=False)
+        self.down = nn.Linear(c.feed_forward, c.width, bias=False)
+
+    def forward(self, x, cos, sin, cache=None):
+        c = self.config
+        batch, length, _ = x.shape
+        query, key, value = self.qkv(self.attention_norm(x)).split(self.sections, -1)
+        query = self.query_norm(query.view(batch, length, c.heads, -1)).transpose(1, 2)
+        key = self.key_norm(key.view(batch, length, c.kv_heads, -1)).transpose(1, 2)
+        value = value.view(batch, length, c.kv_heads, -1).transpose(1, 2)
+        query, key = rotate(query, cos, sin), rotate(key, cos, sin)
+        if cache is not None:
+            key, value = cache.extend(self, key, value)
+        groups = c.heads // c.kv_heads
+        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+        if cache is None or key.shape[2] == length:
+            mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        else:
+            past = key.shape[2] - length
+            mask = torch.ones(length, key.shape[2], dtype=torch.bool).tril(past)
+            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        mixed = self.output(mixed.transpose(1, 2).reshape(batch, length, -1))
+        x = x + F.dropout(mixed, c.dropout, self.training)
+        gate, up = self.gate_up(self.feed_forward_norm(x)).chunk(2, -1)
+        return x + F.dropout(self.down(F.silu(gate) * up), c.dropout, self.training)
+
+
+class Cache:
+    """Keys and values of all positions so far, for sampling."""
+
+    def __init__(self):
+        self.store = {}
+        self.length = 0
+
+    def extend(self, layer, key, value):
+        if layer in self.store:
+            key = torch.cat([self.store[layer][0], key], 2)
+            value = torch.cat([self.store[layer][1], value], 2)
+        self.store[layer] = key, value
+        return key, value
+
+
+class Transformer(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        c = self.config = config
+        self.image_embedding = nn.Embedding(c.vocabulary, c.width)
+        self.text_embedding = nn.Embedding(c.text_vocabulary, c.width)
+        # Row 0 stands for clean inputs and stays zero.
+        self.timestep_embedding = nn.Parameter(torch.zeros(c.levels + 1, c.width))
+        self.prompt_position = nn.Parameter(torch.randn(c.prompt, c.width) * 0.02)
+        self.row_position = nn.Parameter(torch.randn(c.rows, c.width) * 0.2)
+        self.column_position = nn.Parameter(torch.randn(c.columns, c.width) * 0.2)
+        self.layers = nn.ModuleList(Layer(c) for _ in range(c.layers))
+        self.norm = Norm(c.width)
+        self.head = nn.Linear(c.width, c.vocabulary, bias=False)
+        # Statistics of the image embedding, frozen when the noise begins.
+        self.register_buffer("mean", torch.zeros(c.width))
+        self.register_buffer("std", torch.ones(c.width))
+        self.register_buffer("frozen", torch.tensor(False))
+        for layer in self.layers:
+            for matrix in (layer.qkv, layer.gate_up):
+                nn.init.normal_(matrix.weight, std=c.width**-0.5)
+            nn.init.zeros_(layer.output.weight)
+            nn.init.zeros_(layer.down.weight)
+        nn.init.normal_(self.image_embedding.weight, std=0.5)
+        nn.init.normal_(self.text_embedding.weight, std=0.5)
+        nn.init.zeros_(self.head.weight)
+        cos, sin = self.rope_tables()
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+
+    def rope_tables(self):
+        """cos and sin [max_length, head_size / 2]."""
+        c = self.config
+        exponents = torch.arange(0, c.head_size, 2).float() / c.head_size
+        angles = torch.arange(c.max_length).float()[:, None] * c.rope_base**-exponents
+        return angles.cos(), angles.sin()
+
+    def positions(self):
+        """The position table [max_length, width]: an image position is told the row and the column
+        of the token it predicts; a window beyond the image's end repeats the last row."""
+        c = self.config
+        grid = (self.row_position[:, None] + self.column_position).flatten(0, 1)
+        beyond = self.row_position[-1] + self.column_position
+        repeats = -(-(c.max_length - c.prompt - len(grid)) // c.columns)
+        table = torch.cat([self.prompt_position, grid] + [beyond] * repeats)
+        return table[: c.max_length]
+
+    def freeze_statistics(self):
+        """Fix the embedding and its mean and deviation per channel (see ALGORITHM: denoising works in
+        the normalised space, so these must not move under it)."""
+        table = self.image_embedding.weight.detach()
+        self.mean.copy_(table.mean(0))
+        self.std.copy_(table.std(0))
+        self.frozen.fill_(True)
+        self.image_embedding.weight.requires_grad_(False)
+
+    def forward(self, embeds, first_logit=0, cache=None):
+        """Input embeddings [B, S, width] to logits [B, S - first_logit, vocabulary]."""
+        past = cache.length if cache else 0
+        end = past + embeds.shape[1]
+        x = embeds + self.positions()[past:end]
+        cos, sin = self.cos[past:end], self.sin[past:end]
+        if torch.is_autocast_enabled("cpu"):
+            x, cos, sin = x.bfloat16(), cos.bfloat16(), sin.bfloat16()
+        for layer in self.layers:
+            x = layer(x, cos, sin, cache)
+        if cache:
+            cache.length = end
+        return self.head(self.norm(x[:, first_logit:]))
+
+    def prompt_embeds(self, prompts):
+        """Token ids [B, P + 1], <boi> last, to embeddings."""
+        return self.text_embedding(prompts)

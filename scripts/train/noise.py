@@ -1,0 +1,66 @@
+"""Noise levels and noisy inputs for next-clean-token prediction (SJD2, arXiv 2510.08994)."""
+
+from dataclasses import asdict, dataclass
+
+import torch
+
+
+@dataclass
+class Levels:
+    """Karras et al. 2022 levels of noise-to-signal ratio; level 0 is clean, level `count` noise.
+
+    In 256 channels a token shows through a ratio of 1 without effort (16 standard deviations), so the
+    ratios are larger than the ones known from images.
+    """
+
+    count: int = 8
+    sigma_min: float = 0.3
+    sigma_max: float = 40.0
+    rho: float = 7.0
+
+    as_dict = asdict
+
+    def alpha_sigma(self):
+        """alpha [count + 1] and sigma [count + 1], with alpha^2 + sigma^2 = 1."""
+        low, high = self.sigma_min ** (1 / self.rho), self.sigma_max ** (1 / self.rho)
+        level = torch.arange(self.count + 1, dtype=torch.float64)
+        ratio = (high + (1 - level / self.count) * (low - high)) ** self.rho
+        ratio[0] = 0
+        alpha = 1 / (1 + ratio**2).sqrt()
+        return alpha.float(), (ratio * alpha).float()
+
+    def weights(self):
+        """How often training draws each level. Decoding in K steps uses levels round(k N / K), and few
+        steps are best for 256 tokens: level N is in every schedule, N/2 in that of 2 steps."""
+        weights = torch.ones(self.count + 1)
+        weights[0] = 0
+        weights[self.count] = 0.5 * self.count
+        weights[self.count // 2] = 0.2 * self.count
+        return weights
+
+
+def random_segments(batch, length, weights, share):
+    """Levels [B, length]: in a `share` of the samples 1 to 3 segments, each with one random level."""
+    levels = torch.zeros(batch, length, dtype=torch.long)
+    for row in range(batch):
+        if torch.rand(()) >= share:
+            continue
+        for _ in range(int(torch.randint(1, 4, ()))):
+            size = int(torch.randint(8, 81, ()))
+            start = int(torch.randint(-size // 2, length - size // 2, ()))
+            level = int(torch.multinomial(weights, 1))
+            levels[row, max(0, start) : start + size] = level
+    return levels
+
+
+def noisy_inputs(model, tokens, levels, schedule):
+    """Input embeddings of tokens [B, S] at levels [B, S]; level 0 is the clean embedding."""
+    clean = model.image_embedding(tokens)
+    if not levels.any():
+        return clean
+    alpha, sigma = (table[levels][..., None] for table in schedule.alpha_sigma())
+    normal = (clean - model.mean) / model.std
+    noisy = alpha * normal + sigma * torch.randn_like(normal)
+    # Row 0 of the table is never trained: clean inputs carry no timestep.
+    noisy = model.mean + model.std * noisy + model.timestep_embedding[levels]
+    return torch.where((levels > 0)[..., None], noisy, clean)

@@ -1,0 +1,236 @@
+"""Train the transformer: autoregressive pre-training, then SJD2 fine-tuning.
+
+pre-train  python scripts/train/train_transformer.py --out training/pretrained --minutes 50
+fine-tune  python scripts/train/train_transformer.py --out training/finetuned --minutes 20 \\
+               --init training/pretrained/ema.pt --noise 0.7 --drafts 0.25 --lr-scale 0.4
+"""
+
+import argparse
+import copy
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from dataset import RESTYLED, UNSEEN, Drawings, Prompts
+from model import Config, Transformer
+from muon import Muon
+from noise import Levels, noisy_inputs, random_segments
+from run_log import RunLog
+
+TINY = {"width": 64, "layers": 2, "heads": 2, "kv_heads": 1, "feed_forward": 128}
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=Path("training/data"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--tokenizer", type=Path, default=Path("training/image_tokenizer"))
+    parser.add_argument("--init", type=Path, help="start from these weights (fine-tuning)")
+    parser.add_argument("--minutes", type=float, default=50, help="sets the learning-rate decay")
+    parser.add_argument(
+        "--noise", type=float, default=0, help="share of samples with noisy segments"
+    )
+    parser.add_argument("--drafts", type=float, default=0, help="share with the model's own drafts")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--lr-scale", type=float, default=1.0)
+    parser.add_argument(
+        "--decay-from", type=float, default=0.5, help="progress where LR decay starts"
+    )
+    parser.add_argument("--decay-to", type=float, default=0.05, help="final share of the LR")
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--dropout", type=float, default=0.05)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument(
+        "--tiny", action="store_true", help="a small model for a trial of the chain"
+    )
+    return parser.parse_args()
+
+
+def new_model(options, prompts_vocabulary):
+    if options.init:
+        state = torch.load(options.init, weights_only=True)
+        config = Config(**{**state["config"], "dropout": options.dropout})
+        model = Transformer(config)
+        model.load_state_dict(state["model"])
+        return model
+    shape = TINY if options.tiny else {"width": options.width, "layers": options.layers}
+    if not options.tiny:
+        shape |= {"heads": options.width // 64, "kv_heads": max(1, options.width // 128)}
+    config = Config(text_vocabulary=prompts_vocabulary, dropout=options.dropout, **shape)
+    model = Transformer(config)
+    # Codes that look alike start alike: half of the embedding is a projection of the code vectors.
+    tokenizer = torch.load(options.tokenizer / "tokenizer.pt", weights_only=True)
+    codes = tokenizer["model"]["codebook.codes"]
+    codes = (codes - codes.mean(0)) / codes.std(0)
+    projected = codes @ torch.randn(codes.shape[1], config.width) / codes.shape[1] ** 0.5
+    random = torch.randn(config.vocabulary, config.width)
+    model.image_embedding.weight.data = 0.35 * projected + 0.35 * random
+    return model
+
+
+def new_optimisers(model, scale):
+    matrices, tables, rest, sections = [], [], [], {}
+    for layer in model.layers:
+        half = layer.config.feed_forward
+        matrices += [layer.qkv.weight, layer.output.weight, layer.gate_up.weight, layer.down.weight]
+        sections[layer.qkv.weight] = layer.sections
+        sections[layer.gate_up.weight] = [half, half]
+    tables = [model.image_embedding.weight, model.text_embedding.weight]
+    known = {id(p) for p in matrices + tables}
+    rest = [p for p in model.parameters() if id(p) not in known]
+    muon = Muon(matrices, sections, lr=0.02 * scale)
+    adam = torch.optim.AdamW(
+        [
+            {"params": [p for p in tables if p.requires_grad], "lr": 6e-3 * scale},
+            {"params": rest, "lr": 2e-3 * scale},
+        ],
+        betas=(0.9, 0.98),
+        weight_decay=0.0,
+    )
+    for optimiser in (muon, adam):
+        for group in optimiser.param_groups:
+            group["peak"] = group["lr"]
+    return [muon, adam]
+
+
+def sequence_loss(run, model, prompts, inputs, tokens):
+    """Cross-entropy [B, N] of every image token given inputs for all but the last."""
+    embeds = torch.cat([model.prompt_embeds(prompts), inputs], 1)
+    logits = run(embeds, model.config.prompt).float()
+    loss = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
+    return loss.view(tokens.shape), logits
+
+
+@torch.no_grad()
+def evaluate(model, prompts, tokens, schedule=None, level=0):
+    """Mean loss in nats per token; with a level, the middle half of the inputs is noisy."""
+    model.eval()
+    losses = []
+    generator_state = torch.get_rng_state()
+    torch.manual_seed(7)
+    for part, target in zip(prompts.split(32), tokens.split(32)):
+        levels = torch.zeros_like(target[:, :-1])
+        levels[:, 64:192] = level
+        with torch.autocast("cpu", torch.bfloat16):
+            inputs = noisy_inputs(model, target[:, :-1], levels, schedule)
+            losses.append(sequence_loss(model, model, part, inputs, target)[0].mean(1))
+    torch.set_rng_state(generator_state)
+    return torch.cat(losses).mean().item()
+
+
+def main():
+    options = parse()
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    prompts = Prompts(options.data / "tokenizer.json", Config.prompt)
+    data = Drawings(options.data, prompts, options.seed)
+    model = new_model(options, prompts.tokenizer.get_vocab_size())
+    schedule = Levels(count=model.config.levels)
+    weights = schedule.weights()
+    if options.noise > 0 and not model.frozen:
+        model.freeze_statistics()
+    if model.frozen:
+        model.image_embedding.weight.requires_grad_(False)
+    ema = copy.deepcopy(model)
+    optimisers = new_optimisers(model, options.lr_scale)
+    checkpoint, step, seconds = options.out / "checkpoint.pt", 0, 0.0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(state["model"])
+        ema.load_state_dict(state["ema"])
+        for optimiser, saved in zip(optimisers, state["optimisers"]):
+            optimiser.load_state_dict(saved)
+        step, seconds = state["step"], state["seconds"]
+        data.rng = np.random.default_rng([options.seed, step])
+        torch.manual_seed(options.seed + step)
+    run = model if options.no_compile or options.tiny else torch.compile(model)
+    log = RunLog(options.out / "log.jsonl", seconds)
+    count = sum(p.numel() for p in model.parameters())
+    print(f"{count / 1e6:.2f} M parameters, {len(data)} drawings", flush=True)
+
+    def save(final=False):
+        state = {"config": model.config.as_dict(), "levels": schedule.as_dict()}
+        torch.save({**state, "model": ema.state_dict()}, options.out / "ema.pt")
+        if final:
+            return
+        state |= {"model": model.state_dict(), "ema": ema.state_dict()}
+        state |= {"optimisers": [optimiser.state_dict() for optimiser in optimisers]}
+        temporary = checkpoint.with_suffix(".tmp")
+        torch.save({**state, "step": step, "seconds": log.seconds()}, temporary)
+        temporary.replace(checkpoint)
+
+    def validate():
+        values = {}
+        for name, split in (("restyled", RESTYLED), ("unseen", UNSEEN)):
+            texts, tokens = data.validation(split)
+            values[name] = evaluate(ema, texts, tokens)
+            nothing = prompts.encode([None] * len(texts))
+            values[f"{name}_no_caption"] = evaluate(ema, nothing, tokens)
+            if model.frozen and name == "restyled":
+                for level in (1, 4, 8):
+                    values[f"level_{level}"] = evaluate(ema, texts, tokens, schedule, level)
+        return values
+
+    running, shown, last_save, last_check = 0.0, 0, log.seconds(), log.seconds()
+    while (progress := log.seconds() / (options.minutes * 60)) < 1:
+        tail = max(0.0, progress - options.decay_from) / (1 - options.decay_from)
+        factor = min(1.0, (step + 1) / 60) * (1 - (1 - options.decay_to) * tail)
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * factor
+        texts, tokens = data.sample(options.batch)
+        levels = random_segments(len(tokens), tokens.shape[1] - 1, weights, options.noise)
+        model.train()
+        with torch.autocast("cpu", torch.bfloat16):
+            inputs = noisy_inputs(model, tokens[:, :-1], levels, schedule)
+            drafted = int(round(options.drafts * len(tokens)))
+            if drafted and levels[:drafted].any():
+                # Inputs as Jacobi decoding sees them: what the model itself drafts from noise.
+                with torch.no_grad():
+                    model.eval()
+                    part = tokens[:drafted]
+                    _, logits = sequence_loss(model, model, texts[:drafted], inputs[:drafted], part)
+                    model.train()
+                    drafts = logits.softmax(-1).flatten(0, 1).multinomial(1).view(part.shape)
+                wrong = model.image_embedding(drafts[:, :-1])
+                noisy = (levels[:drafted] > 0)[..., None]
+                inputs = torch.cat([torch.where(noisy, wrong, inputs[:drafted]), inputs[drafted:]])
+            loss = sequence_loss(run, model, texts, inputs, tokens)[0].mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if model.timestep_embedding.grad is not None:
+            model.timestep_embedding.grad[0] = 0
+        for optimiser in optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
+        decay = min(0.998, (step + 1) / (step + 10))
+        with torch.no_grad():
+            for old, new in zip(ema.parameters(), model.parameters()):
+                old.lerp_(new, 1 - decay)
+        running += loss.item()
+        shown += 1
+        step += 1
+        if step % 50 == 0:
+            rate = shown * options.batch * tokens.shape[1] / (log.seconds() - last_check)
+            log.write(step=step, loss=running / shown, lr=factor, tokens_per_second=round(rate))
+            running, shown, last_check = 0.0, 0, log.seconds()
+        if log.seconds() - last_save > 180:
+            log.write(step=step, samples=step * options.batch, **validate())
+            save()
+            last_save = last_check = log.seconds()
+            running, shown = 0.0, 0
+    log.write(step=step, samples=step * options.batch, final=True, **validate())
+    save(final=True)
+    save()
+
+
+if __name__ == "__main__":
+    main()
