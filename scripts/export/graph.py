@@ -1,0 +1,110 @@
+"""A small builder over onnx.helper: nodes by name, weights stored as fp16 and cast in the graph."""
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 20
+MICROSOFT = "com.microsoft"
+
+
+class WeightFile:
+    """One raw file that several graphs refer to (ONNX external data)."""
+
+    def __init__(self, path):
+        self.path = path
+        self.offsets = {}
+        self.file = open(path, "wb")
+
+    def add(self, name, array):
+        """Append an array once; returns (offset, length) in bytes."""
+        if name not in self.offsets:
+            # ONNX Runtime maps the file; 64 bytes is what its kernels like to be aligned to.
+            self.file.write(b"\0" * (-self.file.tell() % 64))
+            data = np.ascontiguousarray(array).tobytes()
+            self.offsets[name] = self.file.tell(), len(data)
+            self.file.write(data)
+        return self.offsets[name]
+
+    def close(self):
+        self.file.close()
+
+
+class Graph:
+    def __init__(self, name, weights=None):
+        self.name, self.weights = name, weights
+        self.nodes, self.initializers = [], []
+        self.inputs, self.outputs, self.known = [], [], {}
+
+    def node(self, operator, inputs, outputs=None, domain="", **attributes):
+        """Add a node; returns its output's name (or names, if several were asked for)."""
+        single = outputs is None or isinstance(outputs, str)
+        if outputs is None:
+            outputs = f"{operator}_{len(self.nodes)}"
+        names = [outputs] if single else list(outputs)
+        self.nodes.append(
+            helper.make_node(
+                operator,
+                inputs,
+                names,
+                name=f"{len(self.nodes)}_{operator}",
+                domain=domain,
+                **attributes,
+            )
+        )
+        return names[0] if single else names
+
+    def constant(self, values, dtype=np.int64):
+        """A small inline constant."""
+        array = np.asarray(values, dtype)
+        key = (str(array.dtype), array.shape, array.tobytes())
+        if key not in self.known:
+            self.known[key] = f"constant_{len(self.known)}"
+            self.initializers.append(numpy_helper.from_array(array, self.known[key]))
+        return self.known[key]
+
+    def weight(self, name, array, half=True):
+        """A weight: stored as fp16 and cast to fp32 (folded when the session is made)."""
+        if name in self.known:
+            return self.known[name]
+        array = np.asarray(array, np.float16 if half else np.float32)
+        stored = f"{name}.fp16" if half else name
+        if self.weights:
+            offset, length = self.weights.add(stored, array)
+            tensor = TensorProto(
+                name=stored,
+                data_type=TensorProto.FLOAT16 if half else TensorProto.FLOAT,
+                dims=array.shape,
+                data_location=TensorProto.EXTERNAL,
+            )
+            for key, value in (
+                ("location", self.weights.path.name),
+                ("offset", offset),
+                ("length", length),
+            ):
+                tensor.external_data.add(key=key, value=str(value))
+        else:
+            tensor = numpy_helper.from_array(array, stored)
+        self.initializers.append(tensor)
+        self.known[name] = stored
+        if half:
+            self.known[name] = self.node("Cast", [stored], name, to=TensorProto.FLOAT)
+        return self.known[name]
+
+    def input(self, name, shape, dtype=TensorProto.FLOAT):
+        self.inputs.append(helper.make_tensor_value_info(name, dtype, shape))
+        return name
+
+    def output(self, name, shape, dtype=TensorProto.FLOAT):
+        self.outputs.append(helper.make_tensor_value_info(name, dtype, shape))
+        return name
+
+    def save(self, path):
+        graph = helper.make_graph(
+            self.nodes, self.name, self.inputs, self.outputs, self.initializers
+        )
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
+        model = helper.make_model(graph, opset_imports=opsets, producer_name="sjd2")
+        model.ir_version = 9  # readable by every ONNX Runtime since 1.17
+        path.write_bytes(model.SerializeToString())
+        return onnx.load(path, load_external_data=False)

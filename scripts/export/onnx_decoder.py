@@ -1,0 +1,49 @@
+"""The exported decoder driven as the engine drives it: one cache buffer, past and present in place."""
+
+import json
+
+import numpy as np
+import onnxruntime as ort
+from safetensors.numpy import load_file
+
+
+def session(path):
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 2
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+class OnnxDecoder:
+    def __init__(self, folder, rows):
+        self.manifest = json.load(open(folder / "model.json"))
+        self.tables = load_file(folder / "tables.safetensors")
+        self.rows = rows
+        self.session = session(folder / self.manifest["files"]["decoder"][str(rows)]["path"])
+        m = self.manifest
+        shape = (1, m["kvHeads"], m["maxLength"], m["headSize"])
+        self.caches = {
+            f"{layer}.{row}.{kind}": ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32))
+            for layer in range(m["layers"])
+            for row in range(rows)
+            for kind in ("key", "value")
+        }
+
+    def run(self, embeds, pasts, first_logit=0):
+        """embeds [R, S, d] behind `pasts` [R] cached positions; logits [R, S - first_logit, V]."""
+        length = embeds.shape[1]
+        pasts = np.asarray(pasts, np.int32)
+        binding = self.session.io_binding()
+        binding.bind_cpu_input("inputs_embeds", np.ascontiguousarray(embeds, np.float32))
+        binding.bind_cpu_input("seqlens_k", pasts + np.int32(length - 1))
+        binding.bind_cpu_input(
+            "total_sequence_length", np.array(pasts.max() + length, dtype=np.int32)
+        )
+        binding.bind_cpu_input("first_logit", np.array([first_logit], np.int64))
+        for name, value in self.caches.items():
+            binding.bind_ortvalue_input(f"past_key_values.{name}", value)
+            binding.bind_ortvalue_output(f"present.{name}", value)
+        binding.bind_output("logits")
+        self.session.run_with_iobinding(binding)
+        # Outputs come back in the order they were bound: the caches, then the logits.
+        return binding.get_outputs()[len(self.caches)].numpy()
