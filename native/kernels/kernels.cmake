@@ -7,6 +7,10 @@ add_library(sjd2_kernels STATIC
   ${SJD2_KERNELS_DIR}/reference/verify.cc
   ${SJD2_KERNELS_DIR}/reference/refine.cc
   ${SJD2_KERNELS_DIR}/cpu/cpu.cc
+  ${SJD2_KERNELS_DIR}/cpu/scalar.cc
+  ${SJD2_KERNELS_DIR}/cpu/avx2.cc
+  ${SJD2_KERNELS_DIR}/cpu/avx512.cc
+  ${SJD2_KERNELS_DIR}/cpu/neon.cc
   ${SJD2_KERNELS_DIR}/cpu/thread_pool.cc)
 target_include_directories(sjd2_kernels PUBLIC ${SJD2_KERNELS_DIR}/..)
 target_link_libraries(sjd2_kernels PUBLIC Threads::Threads)

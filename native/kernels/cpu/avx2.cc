@@ -1,0 +1,39 @@
+#include "target.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+
+// Everything below is compiled for this target, without flags from the build system. MSVC needs
+// nothing: it takes intrinsics of any instruction set anywhere.
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#elif defined(__GNUC__)
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c")
+#endif
+
+#include <immintrin.h>
+
+namespace sjd2::cpu::avx2 {
+
+#include "simd_avx2.h"
+// The kernels, in the order in which they build on each other.
+#include "cut.inl"
+#include "gumbel.inl"
+#include "law.inl"
+#include "math.inl"
+#include "noise.inl"
+#include "refine.inl"
+#include "scan.inl"
+#include "verify.inl"
+
+const Kernels kernels{noise, verify, refine};
+
+}  // namespace sjd2::cpu::avx2
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#elif defined(__GNUC__)
+#pragma GCC pop_options
+#endif
+
+#endif

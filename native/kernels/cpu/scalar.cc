@@ -1,0 +1,18 @@
+#include "target.h"
+
+namespace sjd2::cpu::scalar {
+
+#include "simd_scalar.h"
+// The kernels, in the order in which they build on each other.
+#include "cut.inl"
+#include "gumbel.inl"
+#include "law.inl"
+#include "math.inl"
+#include "noise.inl"
+#include "refine.inl"
+#include "scan.inl"
+#include "verify.inl"
+
+const Kernels kernels{noise, verify, refine};
+
+}  // namespace sjd2::cpu::scalar
