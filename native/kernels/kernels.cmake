@@ -14,3 +14,9 @@ add_library(sjd2_kernels STATIC
   ${SJD2_KERNELS_DIR}/cpu/thread_pool.cc)
 target_include_directories(sjd2_kernels PUBLIC ${SJD2_KERNELS_DIR}/..)
 target_link_libraries(sjd2_kernels PUBLIC Threads::Threads)
+
+option(SJD2_BENCH "Build the kernel microbenchmark" OFF)
+if(SJD2_BENCH)
+  add_executable(kernels_bench ${SJD2_KERNELS_DIR}/../bench/kernels_bench.cc)
+  target_link_libraries(kernels_bench PRIVATE sjd2_kernels)
+endif()

@@ -15,18 +15,10 @@
 
 namespace sjd2::cpu::avx2 {
 
+// clang-format off: the order matters
+#include "kernels.inl"
 #include "simd_avx2.h"
-// The kernels, in the order in which they build on each other.
-#include "cut.inl"
-#include "gumbel.inl"
-#include "law.inl"
-#include "math.inl"
-#include "noise.inl"
-#include "refine.inl"
-#include "scan.inl"
-#include "verify.inl"
-
-const Kernels kernels{noise, verify, refine};
+// clang-format on
 
 }  // namespace sjd2::cpu::avx2
 

@@ -20,18 +20,10 @@
 
 namespace sjd2::cpu::avx512 {
 
+// clang-format off: the order matters
+#include "kernels.inl"
 #include "simd_avx512.h"
-// The kernels, in the order in which they build on each other.
-#include "cut.inl"
-#include "gumbel.inl"
-#include "law.inl"
-#include "math.inl"
-#include "noise.inl"
-#include "refine.inl"
-#include "scan.inl"
-#include "verify.inl"
-
-const Kernels kernels{noise, verify, refine};
+// clang-format on
 
 }  // namespace sjd2::cpu::avx512
 
