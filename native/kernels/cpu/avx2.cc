@@ -15,9 +15,10 @@
 
 namespace sjd2::cpu::avx2 {
 
-// clang-format off: the order matters
-#include "kernels.inl"
+// The vectors, then the kernels over them.
+// clang-format off
 #include "simd_avx2.h"
+#include "kernels.inl"
 // clang-format on
 
 }  // namespace sjd2::cpu::avx2

@@ -20,9 +20,10 @@
 
 namespace sjd2::cpu::avx512 {
 
-// clang-format off: the order matters
-#include "kernels.inl"
+// The vectors, then the kernels over them.
+// clang-format off
 #include "simd_avx512.h"
+#include "kernels.inl"
 // clang-format on
 
 }  // namespace sjd2::cpu::avx512

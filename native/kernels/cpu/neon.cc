@@ -6,9 +6,10 @@
 
 namespace sjd2::cpu::neon {
 
-// clang-format off: the order matters
-#include "kernels.inl"
+// The vectors, then the kernels over them.
+// clang-format off
 #include "simd_neon.h"
+#include "kernels.inl"
 // clang-format on
 
 }  // namespace sjd2::cpu::neon

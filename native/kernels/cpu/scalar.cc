@@ -2,9 +2,10 @@
 
 namespace sjd2::cpu::scalar {
 
-// clang-format off: the order matters
-#include "kernels.inl"
+// The vectors, then the kernels over them.
+// clang-format off
 #include "simd_scalar.h"
+#include "kernels.inl"
 // clang-format on
 
 }  // namespace sjd2::cpu::scalar
