@@ -24,7 +24,9 @@ const parallel = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? String(availableParal
 const args = [cmakeJs, 'compile', `--CDSJD2_TESTS=${tests ? 'ON' : 'OFF'}`, '--parallel', parallel];
 const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
 if (status !== 0) {
-  fail('The addon did not build: a C++20 compiler is needed (GCC 11, Clang 14 or newer).');
+  fail(
+    'The addon did not build, see above. It needs a C++20 compiler (GCC 11, Clang 14 or newer).',
+  );
 }
 
 function fail(message) {

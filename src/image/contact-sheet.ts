@@ -3,10 +3,10 @@ import { drawText, lineHeight, textWidth } from './lettering';
 import { RgbImage } from './rgb-image';
 
 const GAP = 8;
-const PAPER = 255;
+const PAPER = 236;
 
 /**
- * Several pictures of one size side by side on white, row by row, each with an optional caption
+ * Several pictures of one size side by side on light grey, row by row, each with an optional caption
  * below it.
  *
  * @param images at least one, all of the same size

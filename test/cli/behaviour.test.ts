@@ -1,0 +1,138 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { PNG } from 'pngjs';
+import { PROGRAM, start, Workplace } from './command-line';
+
+const work = new Workplace();
+const MANY = ['generate', 'a red apple', '-o', 'x.png', '--count', '1000'];
+
+describe('an interrupted run', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'by %s ends with 130 and leaves whole pictures only',
+    async (signal) => {
+      const child = start(work.folder, MANY);
+      // Two pictures are done when the third is under way.
+      for (let lines = 0; lines < 2; ) {
+        const [text] = await once(child.stdout as NodeJS.ReadableStream, 'data');
+        lines += String(text).split('\n').length - 1;
+      }
+      child.kill(signal);
+      const { code, stderr } = await child.outcome;
+      expect({ code, stderr }).toEqual({ code: 130, stderr: 'sjd2: interrupted\n' });
+      const files = await work.files();
+      expect(files.length).toBeGreaterThanOrEqual(2);
+      for (const name of files) {
+        expect(name).toMatch(/^x-\d+\.png$/);
+        expect(PNG.sync.read(await readFile(path.join(work.folder, name))).width).toBe(64);
+      }
+    },
+  );
+
+  test('with --json prints nothing', async () => {
+    const child = start(work.folder, [...MANY, '--json']);
+    while ((await work.files()).length === 0) await new Promise((next) => setTimeout(next, 20));
+    child.kill('SIGINT');
+    expect(await child.outcome).toMatchObject({ code: 130, stdout: '' });
+  });
+});
+
+describe('the progress bar', () => {
+  const script = spawnSync('script', ['--version']);
+  const withTerminal = script.error || process.platform !== 'linux' ? test.skip : test;
+
+  withTerminal('shows on a terminal, and is gone at the end', () => {
+    const command = `${process.execPath} ${PROGRAM} generate "a red apple" -o x.png --decoder ar`;
+    const { stdout, status } = spawnSync('script', ['-qec', command, '/dev/null'], {
+      cwd: work.folder,
+      encoding: 'utf8',
+    });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/x\.png \[[#-]{24}\] \d+\/256 tokens in \d+ passes/);
+    expect(stdout.trim().split('\n').at(-1)).toMatch(/x\.png: 256 tokens in 256 passes/);
+  });
+
+  test('does not show in a pipe', async () => {
+    expect((await work.run('generate', 'a red apple', '-o', 'x.png')).stderr).toBe('');
+  });
+});
+
+test('a reader who closes the pipe early is no failure', async () => {
+  const child = start(work.folder, MANY);
+  await once(child.stdout as NodeJS.ReadableStream, 'data');
+  child.stdout?.destroy();
+  expect(await child.outcome).toMatchObject({ code: 0, stderr: '' });
+});
+
+describe('sjd2 info', () => {
+  test('with --json tells versions, places, devices and the model', async () => {
+    const info = await work.json('info');
+    expect(info).toMatchObject({
+      version: require('../../package.json').version,
+      node: process.version,
+      platform: expect.stringMatching(`^${process.platform}-${process.arch}`),
+      addon: { path: expect.stringMatching(/sjd2\.node$/) },
+      runtime: {
+        version: expect.stringMatching(/^1\./),
+        path: expect.stringMatching('onnxruntime'),
+        providers: expect.arrayContaining(['CPUExecutionProvider']),
+      },
+      models: expect.arrayContaining(['emoji']),
+      model: { name: 'emoji', image: expect.stringMatching(/^64 x 64 pixels, 16 x 16 tokens/) },
+    });
+    expect(info.devices).toEqual([
+      { name: 'cpu', usable: true },
+      { name: 'cuda', usable: false, reason: expect.stringMatching('CUDA') },
+    ]);
+  });
+
+  test('says the same in words', async () => {
+    const { code, stdout, stderr } = await work.run('info');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const part of [/^sjd2 +\d/m, /^addon +\S/m, /^device cpu +usable/m, /^model +emoji/m]) {
+      expect(stdout).toMatch(part);
+    }
+  });
+
+  test('with a broken model tells the rest all the same, and ends with 1', async () => {
+    const { code, stdout } = await work.run('info', '--model', 'nowhere', '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      runtime: { version: expect.anything() },
+      model: { error: expect.stringMatching('nowhere') },
+    });
+  });
+});
+
+describe('sjd2 compare', () => {
+  test('draws one sheet with a picture for each decoder, and a table', async () => {
+    const { code, stdout, stderr } = await work.run('compare', 'a red apple', '-o', 'sheet.png');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const lines = stdout.trim().split('\n');
+    expect(lines.map((line) => line.split(' ')[0])).toEqual([
+      ...['decoder', 'ar', 'jacobi', 'sjd', 'sjd2', '', 'sheet.png'],
+    ]);
+    expect(lines[1]).toMatch(/^ar +256 +1\.00 +\d+\.\d\d +1\.00x +-$/);
+    expect(lines[4]).toMatch(/256 of 256$/);
+    expect(await work.files()).toEqual(['sheet.png']);
+    const sheet = PNG.sync.read(await readFile(path.join(work.folder, 'sheet.png')));
+    expect(sheet.width).toBeGreaterThan(4 * 128);
+  });
+
+  test('takes the decoders that were named, in that order, and prints JSON', async () => {
+    const args = ['--decoders', 'sjd2,ar', '--seed', '4', '--window', '8', '--scale', '1'];
+    const result = await work.json('compare', 'a red apple', '-o', 'sheet.png', ...args);
+    expect(result).toMatchObject({
+      model: 'emoji',
+      coupling: 'gumbel',
+      seed: 4,
+      path: 'sheet.png',
+    });
+    const [sjd2, ar] = result.decoders;
+    expect([sjd2.decoder, ar.decoder]).toEqual(['sjd2', 'ar']);
+    expect(sjd2.tokens).toEqual(ar.tokens);
+    expect(sjd2.passes).toBeGreaterThanOrEqual(256 / 8);
+    expect([sjd2.sameTokensAsAr, ar.sameTokensAsAr]).toEqual([256, null]);
+  });
+});

@@ -1,0 +1,164 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { PNG } from 'pngjs';
+import { Workplace } from './command-line';
+
+const PROMPT = 'a red apple';
+const TOKENS = 256;
+const work = new Workplace();
+
+async function draw(...args: string[]): Promise<any> {
+  return work.json('generate', PROMPT, '-o', 'x.png', ...args);
+}
+
+async function tokens(...args: string[]): Promise<number[]> {
+  return (await draw(...args)).images[0].tokens;
+}
+
+async function pixels(name: string): Promise<PNG> {
+  return PNG.sync.read(await readFile(path.join(work.folder, name)));
+}
+
+describe('sjd2 generate', () => {
+  test('draws a picture into the file that was named, and says what it cost', async () => {
+    const { code, stdout, stderr } = await work.run('generate', PROMPT, '-o', 'apple.png');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(
+      /^apple\.png: 256 tokens in \d+ passes \(\d+\.\d a pass\), \d+\.\d s\n$/,
+    );
+    expect(await work.files()).toEqual(['apple.png']);
+    const png = await pixels('apple.png');
+    expect([png.width, png.height]).toEqual([64, 64]);
+    expect(new Set(png.data).size).toBeGreaterThan(2);
+  });
+
+  test('without -o names the file after the prompt', async () => {
+    expect((await work.run('generate', 'A red  apple!')).code).toBe(0);
+    expect(await work.files()).toEqual(['a-red-apple.png']);
+  });
+
+  test('replaces a file that is there', async () => {
+    await draw('--seed', '1');
+    const before = await readFile(path.join(work.folder, 'x.png'));
+    await draw('--seed', '2');
+    expect(await work.files()).toEqual(['x.png']);
+    expect(await readFile(path.join(work.folder, 'x.png'))).not.toEqual(before);
+  });
+
+  test('with --json prints one object, its fields as documented', async () => {
+    const result = await draw('--seed', '7');
+    expect(Object.keys(result)).toEqual(['model', 'decoder', 'coupling', 'seed', 'images']);
+    expect(result).toMatchObject({ model: 'emoji', decoder: 'sjd2', coupling: 'gumbel', seed: 7 });
+    expect(result.images).toHaveLength(1);
+    const [image] = result.images;
+    expect(Object.keys(image)).toEqual([
+      ...['path', 'tokens', 'passes', 'tokensPerPass'],
+      ...['seconds', 'modelSeconds', 'kernelSeconds'],
+    ]);
+    expect(image.path).toBe('x.png');
+    expect(image.tokens).toHaveLength(TOKENS);
+    for (const token of image.tokens) expect(Number.isInteger(token) && token >= 0).toBe(true);
+    expect(image.tokensPerPass).toBeCloseTo(TOKENS / image.passes, 10);
+    expect(image.modelSeconds).toBeGreaterThan(0);
+    expect(image.kernelSeconds).toBeGreaterThan(0);
+    expect(image.seconds).toBeGreaterThan(image.modelSeconds + image.kernelSeconds);
+  });
+
+  test('draws the same tokens and pixels for the same seed, and others for another', async () => {
+    const first = await tokens('--seed', '7');
+    const picture = await readFile(path.join(work.folder, 'x.png'));
+    expect(await tokens('--seed', '7')).toEqual(first);
+    expect(await readFile(path.join(work.folder, 'x.png'))).toEqual(picture);
+    expect(await tokens('--seed', '8')).not.toEqual(first);
+  });
+
+  test('draws with sjd and sjd2 what ar draws, in fewer passes', async () => {
+    const ar = await draw('--decoder', 'ar', '--seed', '3');
+    expect(ar.images[0].passes).toBe(TOKENS);
+    for (const decoder of ['sjd', 'sjd2']) {
+      const { images, ...rest } = await draw('--decoder', decoder, '--seed', '3');
+      expect(rest.decoder).toBe(decoder);
+      expect(images[0].tokens).toEqual(ar.images[0].tokens);
+      expect(images[0].passes).toBeLessThan(TOKENS);
+    }
+  });
+
+  test('draws with jacobi what greedy ar draws, whatever the seed', async () => {
+    const jacobi = await tokens('--decoder', 'jacobi');
+    expect(await tokens('--decoder', 'jacobi', '--seed', '9')).toEqual(jacobi);
+    expect(await tokens('--decoder', 'ar', '--temperature', '0')).toEqual(jacobi);
+  });
+
+  test('takes every coupling', async () => {
+    const drawn = new Map<string, number[]>();
+    for (const coupling of ['gumbel', 'maximal', 'independent']) {
+      const result = await draw('--coupling', coupling);
+      expect(result.coupling).toBe(coupling);
+      drawn.set(coupling, result.images[0].tokens);
+    }
+    expect(drawn.get('maximal')).not.toEqual(drawn.get('gumbel'));
+    expect(drawn.get('independent')).not.toEqual(drawn.get('gumbel'));
+  });
+
+  test('never commits more in a pass than the window holds', async () => {
+    expect((await draw('--window', '1')).images[0].passes).toBe(TOKENS);
+    expect((await draw('--window', '4')).images[0].passes).toBeGreaterThanOrEqual(TOKENS / 4);
+    expect((await draw('--window', 'auto')).images[0].passes).toBeLessThan(TOKENS);
+  });
+
+  test('gives each sampling option to the model', async () => {
+    const usual = await tokens();
+    expect(await tokens('--guidance', '7.5')).not.toEqual(usual);
+    expect(await tokens('--temperature', '1.4')).not.toEqual(usual);
+    expect(await tokens('--top-p', '.5')).not.toEqual(usual);
+    const greedy = await tokens('--temperature', '0');
+    expect(greedy).not.toEqual(usual);
+    expect(await tokens('--top-k', '1')).toEqual(greedy);
+  });
+
+  test('draws the same picture however the passes are made', async () => {
+    const usual = await tokens();
+    expect(await tokens('--steps', '4')).toEqual(usual);
+    expect(await tokens('--steps', '4', '--levels', 'staggered')).toEqual(usual);
+    expect(await tokens('--decoder', 'sjd', '--initial', 'uniform')).toEqual(usual);
+    expect(await tokens('--decoder', 'sjd', '--initial', 'up')).toEqual(usual);
+    expect(await tokens('--threads', '1', '--device', 'cpu', '--verify')).toEqual(usual);
+  });
+
+  test('takes fewer passes, or as many, when drafts may pass noisy', async () => {
+    const strict = await draw('--steps', '8');
+    const relaxed = await draw('--steps', '8', '--relaxed', '8');
+    expect(relaxed.images[0].passes).toBeLessThanOrEqual(strict.images[0].passes);
+  });
+
+  test('with --count counts the seeds up and numbers the files', async () => {
+    const { seed, images } = await draw('--seed', '5', '--count', '3');
+    expect(seed).toBe(5);
+    expect(await work.files()).toEqual(['x-1.png', 'x-2.png', 'x-3.png']);
+    expect(images.map(({ path }: { path: string }) => path)).toEqual(await work.files());
+    for (const i of [0, 1, 2]) {
+      expect(await tokens('--seed', String(5 + i))).toEqual(images[i].tokens);
+    }
+  });
+
+  test('keeps a seed that a number cannot hold', async () => {
+    const seed = String(2n ** 64n - 1n);
+    const result = await draw('--seed', seed);
+    expect(result.seed).toBe(seed);
+    expect(result.images[0].tokens).not.toEqual(await tokens('--seed', String(2n ** 64n - 2n)));
+  });
+
+  test('takes a folder as the model', async () => {
+    const folder = path.join(__dirname, '..', '..', 'models', 'emoji');
+    expect(await tokens('--model', folder)).toEqual(await tokens());
+  });
+
+  test('names the words that the model does not know, on standard error', async () => {
+    const { code, stdout, stderr } = await work.run(
+      ...['generate', 'a red xyzzy, and a qwrtz', '-o', 'x.png', '--json'],
+    );
+    expect(code).toBe(0);
+    expect(stderr).toBe('sjd2: the model does not know the words “xyzzy”, “qwrtz”\n');
+    expect(JSON.parse(stdout).images).toHaveLength(1);
+  });
+});
