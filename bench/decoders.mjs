@@ -69,7 +69,9 @@ for (const [turn, { prompt, seed }] of samples.entries()) {
 }
 if (process.stderr.isTTY) process.stderr.write('\n');
 
-const results = configurations.map((configuration, i) => summarise(configuration, runs[i], runs[0]));
+const results = configurations.map((configuration, i) =>
+  summarise(configuration, runs[i], runs[0]),
+);
 const report = {
   command: `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim(),
   machine: describeMachine(),

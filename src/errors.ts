@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /**
  * The one error class of the library. `code` is stable and documented; the message says what was
  * expected, what came and what to do.
@@ -64,7 +66,7 @@ export function aborted(signal?: AbortSignal): Sjd2Error {
 
 /** Gives an error that native code threw the class that everything else here throws. */
 export function fromNative(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof Sjd2Error) return error;
+  if (!types.isNativeError(error) || error instanceof Sjd2Error) return error;
   const code = (error as { code?: unknown }).code;
   if (typeof code !== 'string' || !code.startsWith('ERR_')) return error;
   return new Sjd2Error(code as ErrorCode, error.message, { cause: error });

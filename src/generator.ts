@@ -1,5 +1,6 @@
-import { noiseSchedule, cleanSchedule } from './decoding/schedule';
+import { types } from 'node:util';
 import { decoders } from './decoding/decoder';
+import { cleanSchedule, noiseSchedule } from './decoding/schedule';
 import { type Statistics, StatisticsRecorder } from './decoding/statistics';
 import { createWindow, type PassCosts } from './decoding/window';
 import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
@@ -344,7 +345,7 @@ export class ImageGenerator {
   private checkTokens(tokens: unknown): void {
     const { vocabulary } = this.manifest.image;
     const wanted = `an Int32Array of ${this.tokensPerImage} ids between 0 and ${vocabulary - 1}`;
-    if (!(tokens instanceof Int32Array) || tokens.length !== this.tokensPerImage) {
+    if (!types.isInt32Array(tokens) || tokens.length !== this.tokensPerImage) {
       throw unexpected('tokens', wanted, tokens);
     }
     const outside = tokens.find((token) => token < 0 || token >= vocabulary);

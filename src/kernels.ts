@@ -11,6 +11,7 @@
  * works on the calling thread; the `Async` form on a worker thread: do not touch the arrays until
  * its promise settles.
  */
+import { types } from 'node:util';
 import { fromNative, Sjd2Error, unexpected } from './errors';
 import { type Addon, COUPLINGS, type NativeVerify, type NativeVerifyResult } from './native/addon';
 import { loadAddon } from './native/loader';
@@ -195,7 +196,8 @@ async function callAsync<T>(body: (addon: Addon) => Promise<T>): Promise<T> {
 }
 
 function checkWindow(window: KernelWindow): KernelWindow {
-  if (typeof window !== 'object' || window === null) throw unexpected('window', 'an object', window);
+  if (typeof window !== 'object' || window === null)
+    throw unexpected('window', 'an object', window);
   const count = integer('window.count', window.count, 1, 2 ** 30);
   return {
     first: integer('window.first', window.first, 0, 2 ** 30),
@@ -224,7 +226,12 @@ function noiseArguments(options: NoiseOptions) {
   return {
     window,
     fed,
-    freshFrom: integer('freshFrom', options.freshFrom ?? window.first + window.count, 0, 2 ** 31 - 1),
+    freshFrom: integer(
+      'freshFrom',
+      options.freshFrom ?? window.first + window.count,
+      0,
+      2 ** 31 - 1,
+    ),
     seed: resolveSeed(options.seed),
     table,
     levels: levelArguments(options.levels),
@@ -274,7 +281,7 @@ function verifyArguments(options: VerifyOptions): NativeVerify {
       topP: between('topP', options.topP ?? 1, Number.MIN_VALUE, 1),
     },
     logits: options.logits,
-    type: ELEMENT_TYPES[options.logits instanceof Uint16Array ? half : 'float32'],
+    type: ELEMENT_TYPES[types.isUint16Array(options.logits) ? half : 'float32'],
     rows: integer('rows', options.rows ?? 1, 1, 2),
     vocabulary: integer('vocabulary', options.vocabulary, 1, 2 ** 24),
     drafts: options.drafts,
@@ -295,7 +302,7 @@ function verdict(result: NativeVerifyResult, { window }: VerifyOptions): Verdict
 }
 
 function floats(name: string, value: unknown): Float32Array {
-  if (value instanceof Float32Array) return value;
+  if (types.isFloat32Array(value)) return value;
   throw unexpected(name, 'a Float32Array', value);
 }
 

@@ -72,10 +72,12 @@ export interface DecodingOptions {
   sampler: Sampler;
 }
 
-const KNOWN = new Set([
-  'decoder coupling window steps levels relaxed initial seed count signal',
-  'guidance temperature topK topP previewEvery',
-].flatMap((names) => names.split(' ')));
+const KNOWN = new Set(
+  [
+    'decoder coupling window steps levels relaxed initial seed count signal',
+    'guidance temperature topK topP previewEvery',
+  ].flatMap((names) => names.split(' ')),
+);
 
 /** @throws {Sjd2Error} ERR_ARGUMENT naming the option, what was expected and what came. */
 export function resolveOptions(options: GenerateOptions, manifest: Manifest): DecodingOptions {
@@ -127,7 +129,12 @@ export function resolveSampler(
   }
   return {
     guidance: real('guidance', options.guidance ?? defaults.guidance, 0, 100),
-    temperature: real('temperature', options.temperature ?? (greedy ? 0 : defaults.temperature), 0, 100),
+    temperature: real(
+      'temperature',
+      options.temperature ?? (greedy ? 0 : defaults.temperature),
+      0,
+      100,
+    ),
     topK: integer('topK', options.topK ?? defaults.topK, 0, manifest.image.vocabulary),
     topP: positive('topP', options.topP ?? defaults.topP, 1),
   };
@@ -154,7 +161,12 @@ export function oneOf<T extends string>(name: string, value: unknown, choices: r
 }
 
 export function checkSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  // Not instanceof: a signal may come from another realm (a vm context, a test runner).
+  if (signal === undefined) return undefined;
+  const candidate = signal as Partial<AbortSignal> | null;
+  if (typeof candidate?.aborted === 'boolean' && typeof candidate.addEventListener === 'function') {
+    return candidate as AbortSignal;
+  }
   throw unexpected('signal', 'an AbortSignal', signal);
 }
 

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { PNG } from 'pngjs';
 import { Sjd2Error, unexpected } from '../errors';
 import { writeWhole } from './write-whole';
@@ -20,7 +21,7 @@ export class RgbImage {
   constructor(width: number, height: number, data?: Uint8Array) {
     checkSize(width, height);
     const length = 3 * width * height;
-    if (data && (!(data instanceof Uint8Array) || data.length !== length)) {
+    if (data && (!types.isUint8Array(data) || data.length !== length)) {
       throw unexpected('data', `a Uint8Array of ${length} bytes (3 x ${width} x ${height})`, data);
     }
     this.width = width;
@@ -39,7 +40,7 @@ export class RgbImage {
   static fromPlanes(pixels: Float32Array, width: number, height: number): RgbImage {
     checkSize(width, height);
     const area = width * height;
-    if (!(pixels instanceof Float32Array) || pixels.length !== 3 * area) {
+    if (!types.isFloat32Array(pixels) || pixels.length !== 3 * area) {
       throw unexpected('pixels', `a Float32Array of shape [3, ${height}, ${width}]`, pixels);
     }
     const image = new RgbImage(width, height);

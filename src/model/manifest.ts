@@ -104,7 +104,11 @@ export const manifestSchema = z
       });
     }
     if (!m.files.decoder['1'] && !m.files.decoder['2']) {
-      context.addIssue({ code: 'custom', path: ['files', 'decoder'], message: 'must not be empty' });
+      context.addIssue({
+        code: 'custom',
+        path: ['files', 'decoder'],
+        message: 'must not be empty',
+      });
     }
   });
 

@@ -80,7 +80,10 @@ function listFiles({ files }: Manifest): ManifestFile[] {
 async function checkFile(location: string, file: ManifestFile, verify: boolean): Promise<void> {
   const found = await stat(location).catch(() => null);
   if (!found?.isFile()) {
-    throw new Sjd2Error('ERR_MODEL', `${location}: expected a file (named by model.json), found none`);
+    throw new Sjd2Error(
+      'ERR_MODEL',
+      `${location}: expected a file (named by model.json), found none`,
+    );
   }
   if (!verify) return;
   const hash = createHash('sha256');

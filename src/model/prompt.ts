@@ -73,7 +73,9 @@ export class PromptEncoder {
   unknownWords(prompt: string): string[] {
     const words = prompt.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word));
     const unknown = words.filter((word) => this.tokenize(word).includes(this.special.unknown));
-    return [...new Set(unknown.map((word) => word.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '')))];
+    return [
+      ...new Set(unknown.map((word) => word.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, ''))),
+    ];
   }
 
   /** The ids of the prompt that says nothing, for the second row of guidance. */
