@@ -18,15 +18,22 @@ if (spawnSync('cmake', ['--version']).error) {
   );
 }
 
-// `compile` configures again before it builds, so that --CDSJD2_TESTS counts in an old tree too.
+// Configured anew every time, so that --tests counts in a tree that was built without.
 const cmakeJs = join(dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js');
 const parallel = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? String(availableParallelism());
-const args = [cmakeJs, 'compile', `--CDSJD2_TESTS=${tests ? 'ON' : 'OFF'}`, '--parallel', parallel];
-const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
-if (status !== 0) {
-  fail(
-    'The addon did not build, see above. It needs a C++20 compiler (GCC 11, Clang 14 or newer).',
-  );
+for (const step of [
+  ['configure', `--CDSJD2_TESTS=${tests ? 'ON' : 'OFF'}`],
+  ['build', '--parallel', parallel],
+]) {
+  const { status } = spawnSync(process.execPath, [cmakeJs, ...step], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (status !== 0) {
+    fail(
+      'The addon did not build, see above. It needs a C++20 compiler (GCC 11, Clang 14 or newer).',
+    );
+  }
 }
 
 function fail(message) {
