@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { decoders } from './decoding/decoder';
 import { cleanSchedule, noiseSchedule } from './decoding/schedule';
 import { type Statistics, StatisticsRecorder } from './decoding/statistics';
-import { createWindow, type PassCosts } from './decoding/window';
+import { AutoWindow, FixedWindow, PassKnowledge, type WindowController } from './decoding/window';
 import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
 import { RgbImage } from './image/rgb-image';
 import type { Manifest } from './model/manifest';
@@ -76,7 +76,7 @@ const SCORE_WINDOW = 64;
  */
 export class ImageGenerator {
   private readonly running = new Set<NativeGeneration>();
-  private readonly passCosts = new Map<number, PassCosts>();
+  private readonly knowledge = new Map<string, PassKnowledge>();
   private disposed = false;
 
   /** @internal Use `loadModel`. */
@@ -146,7 +146,7 @@ export class ImageGenerator {
     signal?: AbortSignal,
   ): AsyncGenerator<GenerationEvent> {
     const recorder = new StatisticsRecorder(seed);
-    const window = createWindow(decoding, this.costsFor(rows));
+    const window = this.windowFor(decoding, rows);
     const native = this.open(this.settings(ids, rows, seed, window.capacity, decoding), signal);
     const cancel = () => native.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
@@ -261,10 +261,13 @@ export class ImageGenerator {
     );
   }
 
-  private costsFor(rows: number): PassCosts {
-    const costs = this.passCosts.get(rows) ?? new Map();
-    this.passCosts.set(rows, costs);
-    return costs;
+  /** What `auto` learns holds for one way of decoding on one decoder graph. */
+  private windowFor(decoding: DecodingOptions, rows: number): WindowController {
+    if (decoding.window !== 'auto') return new FixedWindow(decoding.window);
+    const key = [rows, decoding.decoder, decoding.coupling, decoding.steps].join(' ');
+    const knowledge = this.knowledge.get(key) ?? new PassKnowledge();
+    this.knowledge.set(key, knowledge);
+    return new AutoWindow(knowledge, this.tokensPerImage);
   }
 
   private settings(
