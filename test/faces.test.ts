@@ -20,6 +20,16 @@ describe('the two module systems', () => {
     expect(imported).toEqual([...names, 'shippedModels']);
   });
 
+  test('see the same kernels', () => {
+    const names = ['noise', 'noiseAsync', 'refine', 'refineAsync', 'verify', 'verifyAsync'];
+    expect(Object.keys(require(path.join(DIST, 'kernels.js'))).sort()).toEqual(names);
+    const imported = esm(
+      `console.log(JSON.stringify(Object.keys(await import('./kernels.mjs'))
+        .filter((name) => !['default', 'module.exports'].includes(name)).sort()))`,
+    );
+    expect(imported).toEqual(names);
+  });
+
   test('share one class, so that instanceof works across them', () => {
     const program = `
       import { createRequire } from 'node:module';

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { unexpected } from '../errors';
 import { cannotWrite, temporaryBeside } from '../image/write-whole';
 
-const LONGEST_NAME = 60;
+/** In characters: four bytes each at most, and file systems allow 255 bytes. */
+const LONGEST_NAME = 40;
 
 /**
  * The files of `count` pictures: `output` itself for one, else `apple-1.png`, `apple-2.png`, ...
@@ -46,6 +47,6 @@ export async function checkWritable(paths: string[]): Promise<void> {
 
 /** "A red apple!" -> "a-red-apple" */
 function nameFrom(prompt: string): string {
-  const words = prompt.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? ['picture'];
-  return words.join('-').slice(0, LONGEST_NAME).replace(/-+$/, '');
+  const words = prompt.toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? ['picture'];
+  return [...words.join('-')].slice(0, LONGEST_NAME).join('').replace(/-+$/, '');
 }

@@ -25,7 +25,6 @@ class Bar implements Progress {
     barIncompleteChar: '-',
     barsize: 24,
     clearOnComplete: true,
-    hideCursor: true,
     // Ctrl-C is handled in interrupt.ts; the bar's own handler would end the process.
     gracefulExit: false,
     linewrap: null,

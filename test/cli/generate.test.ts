@@ -37,6 +37,18 @@ describe('sjd2 generate', () => {
     expect(await work.files()).toEqual(['a-red-apple.png']);
   });
 
+  test('finds a file name for any prompt', async () => {
+    const long = 'abcdefgh'.repeat(9);
+    for (const [prompt, name] of [
+      ['🍎 apple', 'apple.png'],
+      ['../up', 'up.png'],
+      [long, `${'abcdefgh'.repeat(5)}.png`],
+    ] as const) {
+      const { code, stdout } = await work.run('generate', prompt);
+      expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(`${name}: `) });
+    }
+  });
+
   test('replaces a file that is there', async () => {
     await draw('--seed', '1');
     const before = await readFile(path.join(work.folder, 'x.png'));
