@@ -1,4 +1,5 @@
-// From the rows' verdicts to the pass's: first fault, length of the passed prefix, tokens. One warp.
+// From the rows' verdicts to the pass's: first fault, length of the passed prefix, tokens. One
+// warp.
 #include "kernels/cuda/portable.cuh"
 
 namespace sjd2::cuda {
@@ -20,8 +21,7 @@ extern "C" __global__ void __launch_bounds__(sjd2::cuda::kFinishThreads, 1)
     sjd2_finish(sjd2::cuda::FinishParams p) {
   using namespace sjd2::cuda;
   const int32_t lane = static_cast<int32_t>(threadIdx.x), count = p.window.count;
-  const int32_t bad =
-      first_offset(count, [&](int32_t j) { return p.verdicts[j].fault != 0; });
+  const int32_t bad = first_offset(count, [&](int32_t j) { return p.verdicts[j].fault != 0; });
   if (bad < count) {
     if (lane == 0) *p.status = {0, 0, bad, p.verdicts[bad].fault};
     return;
@@ -29,8 +29,7 @@ extern "C" __global__ void __launch_bounds__(sjd2::cuda::kFinishThreads, 1)
   // A position that was fed noisy, or not fed at all, may keep its draft but cannot be passed: the
   // laws to its right were not conditioned on that token.
   const int32_t passed = first_offset(count, [&](int32_t j) {
-    return !p.verdicts[j].kept || j >= p.fed ||
-           p.level[slot_of(p.window, j)] > p.passable_level;
+    return !p.verdicts[j].kept || j >= p.fed || p.level[slot_of(p.window, j)] > p.passable_level;
   });
   int32_t kept = 0;
   for (int32_t base = 0; base < count; base += 32) {

@@ -78,5 +78,7 @@ struct FinishParams {
 constexpr int kVerifyThreads = 512;
 constexpr int kElementThreads = 256;  // noise and refine
 constexpr int kFinishThreads = 32;
+// Shared memory of a verify block without its staged row: sizeof(VerifyShared) in block.cuh.
+constexpr int kVerifySharedBytes = 17296;
 
 }  // namespace sjd2::cuda

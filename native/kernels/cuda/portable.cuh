@@ -4,10 +4,11 @@
 
 #ifdef SJD2_SIMT
 #include "simt/cuda_words.h"
-#define SJD2_SHARED(Type, name) Type& name = *static_cast<Type*>(::simt::shared_memory(sizeof(Type)))
+#define SJD2_SHARED(Type, name) \
+  Type& name = *static_cast<Type*>(::simt::shared_memory(sizeof(Type)))
 #else
 // The ONE dynamic block of shared memory. A static array beside it would silently add to it.
-#define SJD2_SHARED(Type, name)                            \
+#define SJD2_SHARED(Type, name)                                 \
   extern __shared__ __align__(16) unsigned char sjd2_dynamic[]; \
   Type& name = *reinterpret_cast<Type*>(sjd2_dynamic)
 #endif

@@ -93,11 +93,11 @@ __device__ __forceinline__ double log_of(double f, double k) {
 
 __device__ __forceinline__ double log_double(double x) {
   const unsigned long long root_half = 0x3fe6a09e667f3bcdull;
-  const unsigned long long bits =
-      static_cast<unsigned long long>(__double_as_longlong(x)) + (0x3ff0000000000000ull - root_half);
+  const unsigned long long bits = static_cast<unsigned long long>(__double_as_longlong(x)) +
+                                  (0x3ff0000000000000ull - root_half);
   const double k = static_cast<double>(static_cast<int32_t>(bits >> 52) - 1023);
-  const double m = __longlong_as_double(
-      static_cast<long long>((bits & 0xfffffffffffffull) + root_half));
+  const double m =
+      __longlong_as_double(static_cast<long long>((bits & 0xfffffffffffffull) + root_half));
   return log_of(m - 1.0, k);
 }
 
@@ -109,7 +109,9 @@ __device__ __forceinline__ double log_uniform_double(uint32_t word) {
 
 // Standard Gumbel noise of a word, large where u is small: -log(-log(1 - u)). kernels/coupling.h
 // says why this way round.
-__device__ __forceinline__ float gumbel_float(uint32_t word) { return -log_float(-log_uniform(~word)); }
+__device__ __forceinline__ float gumbel_float(uint32_t word) {
+  return -log_float(-log_uniform(~word));
+}
 __device__ __forceinline__ double gumbel_double(uint32_t word) {
   return -log_double(-log_uniform_double(~word));
 }
@@ -155,7 +157,8 @@ __device__ __forceinline__ void initial_noise(uint64_t seed, uint32_t position, 
 // exp(x) for x <= 0 within 2 ulp (Cephes' expf); 0 below the smallest normal float.
 __device__ __forceinline__ float exp_float(float x) {
   if (!(x >= -87.33f)) return 0.0f;
-  const float shifted = __fmaf_rn(x, 1.44269504f, 12582912.0f);  // rounds to an integer in the low bits
+  const float shifted =
+      __fmaf_rn(x, 1.44269504f, 12582912.0f);  // rounds to an integer in the low bits
   const float n = shifted - 12582912.0f;
   float r = __fmaf_rn(n, -0.693145752f, x);
   r = __fmaf_rn(n, -1.42860677e-6f, r);
