@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 // Chooses the drawings that the default model learns from.
 //
 //   node scripts/data/concepts.mjs --out training/data [--tiny]
@@ -6,10 +7,9 @@
 // A concept is an emoji of emojibase (label, keywords, group). Every icon of every set is matched to
 // a concept by its name or by a known alias; icons without a concept are left out, since a caption
 // would have to be guessed. Writes `concepts.json` and `jobs.jsonl` (one line per picture to render).
-import { createRequire } from "node:module";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 
 const HELP = `Usage: node scripts/data/concepts.mjs [--out training/data] [--tiny]
 Chooses concepts and drawings; writes concepts.json, sets.json and jobs.jsonl.
@@ -18,9 +18,9 @@ Chooses concepts and drawings; writes concepts.json, sets.json and jobs.jsonl.
 
 const { values: options } = parseArgs({
   options: {
-    out: { type: "string", default: "training/data" },
-    tiny: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
+    out: { type: 'string', default: 'training/data' },
+    tiny: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
 if (options.help) {
@@ -29,51 +29,84 @@ if (options.help) {
 }
 
 const require = createRequire(import.meta.url);
-const readJson = (name) => JSON.parse(readFileSync(require.resolve(name), "utf8"));
+const readJson = (name) => JSON.parse(readFileSync(require.resolve(name), 'utf8'));
 
 // openmoji and emojione-v1 are share-alike (CC BY-SA) and therefore not here.
 const SETS = [
-  ["fluent-emoji", "fluent"],
-  ["fluent-emoji-flat", "flat"],
-  ["noto", "noto"],
-  ["noto-v1", "blob"],
-  ["twemoji", "twemoji"],
-  ["emojione", "emojione"],
-  ["fxemoji", "mozilla"],
+  ['fluent-emoji', 'fluent'],
+  ['fluent-emoji-flat', 'flat'],
+  ['noto', 'noto'],
+  ['noto-v1', 'blob'],
+  ['twemoji', 'twemoji'],
+  ['emojione', 'emojione'],
+  ['fxemoji', 'mozilla'],
 ];
 
 // Names that neither emojibase's labels nor its shortcodes know.
 const ALIASES = {
-  adult: "person", aubergine: "eggplant", bearfface: "bear", "bear-face": "bear", boot: "womans-boot",
-  bouquetofflowers: "bouquet", bunny: "rabbit-face", bunnyside: "rabbit", catside: "cat",
-  cellphone: "mobile-phone", chilipepper: "hot-pepper", clap: "clapping-hands",
-  "direct-hit": "bullseye", "dizzy-face": "face-with-crossed-out-eyes", dogside: "dog",
-  "frog-face": "frog", "hamster-face": "hamster", hugging: "smiling-face-with-open-hands",
-  "hugging-face": "smiling-face-with-open-hands", "laptop-computer": "laptop", lemon: "lemon",
-  "lion-face": "lion", mouseside: "mouse", "panda-face": "panda", pigside: "pig",
-  pistol: "water-pistol", "pouting-face": "enraged-face", "robot-face": "robot",
-  "unicorn-face": "unicorn", umbrellarain: "umbrella-with-rain-drops", tigerside: "tiger",
-  blackheartsuit: "heart-suit", heavyblackheart: "red-heart", bolt: "high-voltage",
-  basketballandhoop: "basketball", "cat-face-with-tears-of-joy": "cat-with-tears-of-joy",
-  "cat-face-with-wry-smile": "cat-with-wry-smile", "crying-cat-face": "crying-cat",
-  "grinning-cat-face": "grinning-cat", "kissing-cat-face": "kissing-cat",
-  "pouting-cat-face": "pouting-cat", "weary-cat-face": "weary-cat",
-  "smiling-cat-face-with-heart-eyes": "smiling-cat-with-heart-eyes",
-  "grinning-cat-face-with-smiling-eyes": "grinning-cat-with-smiling-eyes",
-  "knocked-out-face": "face-with-crossed-out-eyes", pinata: "piñata",
+  adult: 'person',
+  aubergine: 'eggplant',
+  bearfface: 'bear',
+  'bear-face': 'bear',
+  boot: 'womans-boot',
+  bouquetofflowers: 'bouquet',
+  bunny: 'rabbit-face',
+  bunnyside: 'rabbit',
+  catside: 'cat',
+  cellphone: 'mobile-phone',
+  chilipepper: 'hot-pepper',
+  clap: 'clapping-hands',
+  'direct-hit': 'bullseye',
+  'dizzy-face': 'face-with-crossed-out-eyes',
+  dogside: 'dog',
+  'frog-face': 'frog',
+  'hamster-face': 'hamster',
+  hugging: 'smiling-face-with-open-hands',
+  'hugging-face': 'smiling-face-with-open-hands',
+  'laptop-computer': 'laptop',
+  lemon: 'lemon',
+  'lion-face': 'lion',
+  mouseside: 'mouse',
+  'panda-face': 'panda',
+  pigside: 'pig',
+  pistol: 'water-pistol',
+  'pouting-face': 'enraged-face',
+  'robot-face': 'robot',
+  'unicorn-face': 'unicorn',
+  umbrellarain: 'umbrella-with-rain-drops',
+  tigerside: 'tiger',
+  blackheartsuit: 'heart-suit',
+  heavyblackheart: 'red-heart',
+  bolt: 'high-voltage',
+  basketballandhoop: 'basketball',
+  'cat-face-with-tears-of-joy': 'cat-with-tears-of-joy',
+  'cat-face-with-wry-smile': 'cat-with-wry-smile',
+  'crying-cat-face': 'crying-cat',
+  'grinning-cat-face': 'grinning-cat',
+  'kissing-cat-face': 'kissing-cat',
+  'pouting-cat-face': 'pouting-cat',
+  'weary-cat-face': 'weary-cat',
+  'smiling-cat-face-with-heart-eyes': 'smiling-cat-with-heart-eyes',
+  'grinning-cat-face-with-smiling-eyes': 'grinning-cat-with-smiling-eyes',
+  'knocked-out-face': 'face-with-crossed-out-eyes',
+  pinata: 'piñata',
 };
 
 const HANDS_AND_BODY = [16, 17, 18, 19, 20, 21, 22];
 const GEOMETRIC = 96;
 const PEOPLE_KEPT = new Set(
-  ("baby,child,boy,girl,person,man,woman,old man,old woman,santa claus,mrs. claus,astronaut," +
-    "police officer,ninja,detective,superhero,supervillain,mage,fairy,vampire,merperson,genie,zombie," +
-    "troll,elf,baby angel,cook,farmer,construction worker,firefighter,pilot,prince,princess,guard," +
-    "person with crown,health worker,scientist,artist,singer,judge,footprints").split(","),
+  (
+    'baby,child,boy,girl,person,man,woman,old man,old woman,santa claus,mrs. claus,astronaut,' +
+    'police officer,ninja,detective,superhero,supervillain,mage,fairy,vampire,merperson,genie,zombie,' +
+    'troll,elf,baby angel,cook,farmer,construction worker,firefighter,pilot,prince,princess,guard,' +
+    'person with crown,health worker,scientist,artist,singer,judge,footprints'
+  ).split(','),
 );
 const SYMBOLS_KEPT = new Set(
-  ("check mark button,cross mark,recycling symbol,warning,no entry,prohibited,red question mark," +
-    "red exclamation mark,plus,check mark,trident emblem,hollow red circle,infinity").split(","),
+  (
+    'check mark button,cross mark,recycling symbol,warning,no entry,prohibited,red question mark,' +
+    'red exclamation mark,plus,check mark,trident emblem,hollow red circle,infinity'
+  ).split(','),
 );
 
 function keep(emoji) {
@@ -88,16 +121,20 @@ function keep(emoji) {
 
 // Accents are folded and everything but letters and digits dropped: fxemoji has no hyphens.
 const normalise = (text) =>
-  text.normalize("NFD").toLowerCase().replace(/&/g, "and").replace(/[^a-z0-9]/g, "");
+  text
+    .normalize('NFD')
+    .toLowerCase()
+    .replace(/&/g, 'and')
+    .replace(/[^a-z0-9]/g, '');
 
-const emojis = readJson("emojibase-data/en/data.json");
+const emojis = readJson('emojibase-data/en/data.json');
 const byName = new Map();
 const concepts = [];
 for (const emoji of emojis) {
   if (!keep(emoji)) continue;
   const concept = {
     id: concepts.length,
-    label: emoji.label.normalize("NFD").replace(/[\u0300-\u036f]/g, ""),
+    label: emoji.label.normalize('NFD').replace(/[\u0300-\u036f]/g, ''),
     tags: emoji.tags ?? [],
     group: emoji.group,
     subgroup: emoji.subgroup,
@@ -107,7 +144,7 @@ for (const emoji of emojis) {
   byName.set(normalise(emoji.label), concept);
 }
 // Shortcodes second: a label always wins over another emoji's nickname.
-for (const source of ["cldr", "emojibase", "joypixels", "iamcal", "github"]) {
+for (const source of ['cldr', 'emojibase', 'joypixels', 'iamcal', 'github']) {
   const codes = readJson(`emojibase-data/en/shortcodes/${source}.json`);
   for (const concept of concepts) {
     for (const code of [codes[concept.hexcode] ?? []].flat()) {
@@ -124,7 +161,7 @@ for (const [name, target] of Object.entries(ALIASES)) {
 const drawings = [];
 const sets = [];
 for (const [set, style] of SETS) {
-  if (options.tiny && !["fluent-emoji-flat", "twemoji"].includes(set)) continue;
+  if (options.tiny && !['fluent-emoji-flat', 'twemoji'].includes(set)) continue;
   const { icons } = readJson(`@iconify-json/${set}/icons.json`);
   const info = readJson(`@iconify-json/${set}/info.json`);
   const seen = new Set();
@@ -165,12 +202,19 @@ const jobs = [];
 const byId = new Map(concepts.map((concept) => [concept.id, concept]));
 for (const drawing of drawings) {
   if (!keptIds.has(drawing.concept)) continue;
-  const versions = ["plain", "moved", unmirrored(byId.get(drawing.concept)) ? "moved2" : "mirrored"];
+  const versions = [
+    'plain',
+    'moved',
+    unmirrored(byId.get(drawing.concept)) ? 'moved2' : 'mirrored',
+  ];
   for (const version of versions) jobs.push({ index: jobs.length, ...drawing, version });
 }
 mkdirSync(options.out, { recursive: true });
-writeFileSync(join(options.out, "concepts.json"), JSON.stringify(kept, null, 1));
-writeFileSync(join(options.out, "sets.json"), JSON.stringify(sets, null, 1));
-writeFileSync(join(options.out, "jobs.jsonl"), jobs.map((job) => JSON.stringify(job)).join("\n") + "\n");
+writeFileSync(join(options.out, 'concepts.json'), JSON.stringify(kept, null, 1));
+writeFileSync(join(options.out, 'sets.json'), JSON.stringify(sets, null, 1));
+writeFileSync(
+  join(options.out, 'jobs.jsonl'),
+  jobs.map((job) => JSON.stringify(job)).join('\n') + '\n',
+);
 console.log(`${kept.length} concepts, ${jobs.length / 3} drawings, ${jobs.length} pictures`);
 for (const set of sets) console.log(`  ${set.set}: ${set.drawings} matched, ${set.license.spdx}`);

@@ -82,6 +82,27 @@ NAMES = {
     "slightly frowning face": ["sad face"],
     "disappointed face": ["sad face"],
 }
+# What people ask for first, besides the concepts above: seen more often in training.
+POPULAR = """
+red apple, green apple, banana, grapes, watermelon, strawberry, cherries, pineapple, lemon, tangerine,
+pear, peach, carrot, tomato, mushroom, bread, cheese wedge, hot dog, taco, egg, cookie, doughnut,
+lollipop, ice cream, cupcake, wine glass, rocket, flying saucer, bus, fire engine, ambulance, police car,
+taxi, tractor, helicopter, motorcycle, ship, anchor, vertical traffic light, castle, tent, mountain, volcano,
+snow-capped mountain, hospital, school, church, fire, water wave, droplet, rainbow, snowflake, snowman,
+cloud, umbrella, sun behind cloud, ringed planet, dog, horse, cow, pig, rabbit face, bear, panda, lion,
+tiger face, monkey, monkey face, elephant, mouse face, fox, frog, turtle, snake, fish, whale, dolphin,
+octopus, crab, butterfly, honeybee, lady beetle, snail, spider, chicken, penguin, owl, duck, bird,
+unicorn, dragon, cactus, four leaf clover, maple leaf, blue heart, green heart, yellow heart, orange heart,
+purple heart, black heart, broken heart, ghost, robot, alien, skull, jack-o-lantern, pile of poo,
+clown face, smiling face with heart-eyes, smiling face with sunglasses, crying face, thumbs up, eye,
+crown, top hat, dress, jeans, glasses, sunglasses, handbag, backpack, running shoe, ring, gem stone, key,
+locked, hammer, wrench, scissors, pencil, camera, television, telephone, guitar, musical keyboard, drum, trumpet,
+balloon, party popper, Christmas tree, trophy, sports medal, baseball, tennis, bell, candle, books,
+envelope, package, money bag, magnifying glass tilted left, alarm clock, watch, hourglass done, battery, toilet,
+couch and lamp, chair, bed, door, toothbrush, red circle, blue circle, green circle, yellow circle,
+red square, blue square, green square, yellow square, desktop computer, bomb, kite, teddy bear
+"""
+POPULAR = {label.strip() for label in POPULAR.replace("\n", " ").split(",")} | set(NAMES)
 MOODS = ["happy", "sad", "angry", "crying", "laughing", "sleepy", "sick", "cool", "scared"]
 MOODS += ["surprised", "kissing", "tired", "confused"]
 

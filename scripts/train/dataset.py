@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from captions import NAMES, STYLES, caption, plain_caption
+from captions import POPULAR, STYLES, caption, plain_caption
 from tokenize_pictures import VERSIONS
 
 TRAIN, UNSEEN, RESTYLED = 0, 1, 2
@@ -58,7 +58,7 @@ class Drawings:
             drawings.setdefault(key, {}).setdefault(VERSIONS[self.version[index]], []).append(index)
         self.drawings = list(drawings.values())
         weights = np.array(
-            [2.5 if self.concepts[c]["label"] in NAMES else 1.0 for c, _ in drawings], float
+            [4.0 if self.concepts[c]["label"] in POPULAR else 1.0 for c, _ in drawings], float
         )
         self.weights = weights / weights.sum()
 
@@ -82,7 +82,7 @@ class Drawings:
             texts.append(None if rng.random() < unconditional else text)
         return self.prompts.encode(texts), torch.from_numpy(self.tokens[indices].astype(np.int64))
 
-    def validation(self, split, limit=96):
+    def validation(self, split, limit=64):
         """Plain drawings of a held-out split with their fixed captions."""
         plain = VERSIONS.index("plain")
         indices = np.flatnonzero((self.split == split) & (self.version == plain))

@@ -167,19 +167,25 @@ class Transformer(nn.Module):
         self.frozen.fill_(True)
         self.image_embedding.weight.requires_grad_(False)
 
-    def forward(self, embeds, first_logit=0, cache=None):
-        """Input embeddings [B, S, width] to logits [B, S - first_logit, vocabulary]."""
+    def forward(self, embeds, first_logit=0, cache=None, probed=False):
+        """Input embeddings [B, S, width] to logits [B, S - first_logit, vocabulary].
+
+        With `probed`, also the hidden state of <boi> half-way up, [B, width] (layout_probe.py).
+        """
         past = cache.length if cache else 0
         end = past + embeds.shape[1]
         x = embeds + self.positions()[past:end]
         cos, sin = self.cos[past:end], self.sin[past:end]
         if torch.is_autocast_enabled("cpu"):
             x, cos, sin = x.bfloat16(), cos.bfloat16(), sin.bfloat16()
-        for layer in self.layers:
+        for index, layer in enumerate(self.layers):
             x = layer(x, cos, sin, cache)
+            if index + 1 == len(self.layers) // 2:
+                middle = x[:, self.config.prompt] if probed else None
         if cache:
             cache.length = end
-        return self.head(self.norm(x[:, first_logit:]))
+        logits = self.head(self.norm(x[:, first_logit:]))
+        return (logits, middle) if probed else logits
 
     def prompt_embeds(self, prompts):
         """Token ids [B, P + 1], <boi> last, to embeddings."""

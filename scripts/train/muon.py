@@ -2,6 +2,8 @@
 
 import torch
 
+from ranks import shared_work
+
 
 @torch.no_grad()
 def orthogonalise(matrices, steps=4):
@@ -44,7 +46,7 @@ class Muon(torch.optim.Optimizer):
                 for target, part in zip(parameter.split(parts), update.split(parts)):
                     by_shape.setdefault(part.shape, []).append((target, part))
             for shape, pairs in by_shape.items():
-                updates = orthogonalise(torch.stack([part for _, part in pairs]))
+                updates = shared_work(torch.stack([part for _, part in pairs]), orthogonalise)
                 scale = max(1, shape[0] / shape[1]) ** 0.5
                 for (target, _), update in zip(pairs, updates):
                     target.add_(update, alpha=-group["lr"] * scale)

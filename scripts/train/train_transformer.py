@@ -2,7 +2,7 @@
 
 pre-train  python scripts/train/train_transformer.py --out training/pretrained --minutes 50
 fine-tune  python scripts/train/train_transformer.py --out training/finetuned --minutes 20 \\
-               --init training/pretrained/ema.pt --noise 0.7 --drafts 0.25 --lr-scale 0.4
+               --init training/pretrained/checkpoint.pt --noise 0.7 --drafts 0.25 --lr-scale 0.4
 """
 
 import argparse
@@ -13,7 +13,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import ranks
 from dataset import RESTYLED, UNSEEN, Drawings, Prompts
+from layout_probe import LayoutProbe
 from model import Config, Transformer
 from muon import Muon
 from noise import Levels, noisy_inputs, random_segments
@@ -35,6 +37,9 @@ def parse():
         "--noise", type=float, default=0, help="share of samples with noisy segments"
     )
     parser.add_argument("--drafts", type=float, default=0, help="share with the model's own drafts")
+    parser.add_argument(
+        "--layout", type=float, default=0.2, help="weight of the layout probe's loss"
+    )
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr-scale", type=float, default=1.0)
     parser.add_argument(
@@ -44,7 +49,7 @@ def parse():
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--dropout", type=float, default=0.05)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--ranks", type=int, default=2, help="processes that share a batch")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument(
@@ -58,7 +63,8 @@ def new_model(options, prompts_vocabulary):
         state = torch.load(options.init, weights_only=True)
         config = Config(**{**state["config"], "dropout": options.dropout})
         model = Transformer(config)
-        model.load_state_dict(state["model"])
+        # A checkpoint holds the running weights and their average, ema.pt the average alone.
+        model.load_state_dict(state.get("ema", state["model"]))
         return model
     shape = TINY if options.tiny else {"width": options.width, "layers": options.layers}
     if not options.tiny:
@@ -75,7 +81,7 @@ def new_model(options, prompts_vocabulary):
     return model
 
 
-def new_optimisers(model, scale):
+def new_optimisers(model, probe, scale):
     matrices, tables, rest, sections = [], [], [], {}
     for layer in model.layers:
         half = layer.config.feed_forward
@@ -85,6 +91,7 @@ def new_optimisers(model, scale):
     tables = [model.image_embedding.weight, model.text_embedding.weight]
     known = {id(p) for p in matrices + tables}
     rest = [p for p in model.parameters() if id(p) not in known]
+    rest += list(probe.parameters())
     muon = Muon(matrices, sections, lr=0.02 * scale)
     adam = torch.optim.AdamW(
         [
@@ -101,11 +108,13 @@ def new_optimisers(model, scale):
 
 
 def sequence_loss(run, model, prompts, inputs, tokens):
-    """Cross-entropy [B, N] of every image token given inputs for all but the last."""
+    """Cross-entropy [B, N] of every image token given inputs for all but the last; the logits; and
+    the hidden state that the layout probe reads."""
     embeds = torch.cat([model.prompt_embeds(prompts), inputs], 1)
-    logits = run(embeds, model.config.prompt).float()
+    logits, middle = run(embeds, model.config.prompt, probed=True)
+    logits = logits.float()
     loss = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
-    return loss.view(tokens.shape), logits
+    return loss.view(tokens.shape), logits, middle
 
 
 @torch.no_grad()
@@ -125,10 +134,9 @@ def evaluate(model, prompts, tokens, schedule=None, level=0):
     return torch.cat(losses).mean().item()
 
 
-def main():
-    options = parse()
+def train(options):
+    first = ranks.rank() == 0
     torch.manual_seed(options.seed)
-    torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
     prompts = Prompts(options.data / "tokenizer.json", Config.prompt)
     data = Drawings(options.data, prompts, options.seed)
@@ -140,21 +148,29 @@ def main():
     if model.frozen:
         model.image_embedding.weight.requires_grad_(False)
     ema = copy.deepcopy(model)
-    optimisers = new_optimisers(model, options.lr_scale)
+    probe = LayoutProbe(model.config)
+    if options.init and "probe" in (state := torch.load(options.init, weights_only=True)):
+        probe.load_state_dict(state["probe"])
+    optimisers = new_optimisers(model, probe, options.lr_scale)
     checkpoint, step, seconds = options.out / "checkpoint.pt", 0, 0.0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(state["model"])
         ema.load_state_dict(state["ema"])
+        probe.load_state_dict(state["probe"])
         for optimiser, saved in zip(optimisers, state["optimisers"]):
             optimiser.load_state_dict(saved)
         step, seconds = state["step"], state["seconds"]
-        data.rng = np.random.default_rng([options.seed, step])
-        torch.manual_seed(options.seed + step)
+    # All ranks start from the same weights and go on with different samples.
+    data.rng = np.random.default_rng([options.seed, step, ranks.rank()])
+    torch.manual_seed(int(data.rng.integers(2**40)))
+    parameters = [p for p in [*model.parameters(), *probe.parameters()] if p.requires_grad]
+    batch = options.batch // ranks.count()
     run = model if options.no_compile or options.tiny else torch.compile(model)
-    log = RunLog(options.out / "log.jsonl", seconds)
-    count = sum(p.numel() for p in model.parameters())
-    print(f"{count / 1e6:.2f} M parameters, {len(data)} drawings", flush=True)
+    log = RunLog(options.out / "log.jsonl" if first else "/dev/null", seconds)
+    if first:
+        count = sum(p.numel() for p in model.parameters())
+        print(f"{count / 1e6:.2f} M parameters, {len(data)} drawings", flush=True)
 
     def save(final=False):
         state = {"config": model.config.as_dict(), "levels": schedule.as_dict()}
@@ -162,6 +178,7 @@ def main():
         if final:
             return
         state |= {"model": model.state_dict(), "ema": ema.state_dict()}
+        state |= {"probe": probe.state_dict()}
         state |= {"optimisers": [optimiser.state_dict() for optimiser in optimisers]}
         temporary = checkpoint.with_suffix(".tmp")
         torch.save({**state, "step": step, "seconds": log.seconds()}, temporary)
@@ -179,14 +196,21 @@ def main():
                     values[f"level_{level}"] = evaluate(ema, texts, tokens, schedule, level)
         return values
 
-    running, shown, last_save, last_check = 0.0, 0, log.seconds(), log.seconds()
-    while (progress := log.seconds() / (options.minutes * 60)) < 1:
+    running, running_layout, shown, last_save, last_check = (
+        0.0,
+        0.0,
+        0,
+        log.seconds(),
+        log.seconds(),
+    )
+    clock = seconds
+    while (progress := clock / (options.minutes * 60)) < 1:
         tail = max(0.0, progress - options.decay_from) / (1 - options.decay_from)
         factor = min(1.0, (step + 1) / 60) * (1 - (1 - options.decay_to) * tail)
         for optimiser in optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * factor
-        texts, tokens = data.sample(options.batch)
+        texts, tokens = data.sample(batch)
         levels = random_segments(len(tokens), tokens.shape[1] - 1, weights, options.noise)
         model.train()
         with torch.autocast("cpu", torch.bfloat16):
@@ -197,17 +221,21 @@ def main():
                 with torch.no_grad():
                     model.eval()
                     part = tokens[:drafted]
-                    _, logits = sequence_loss(model, model, texts[:drafted], inputs[:drafted], part)
+                    _, logits, _ = sequence_loss(
+                        model, model, texts[:drafted], inputs[:drafted], part
+                    )
                     model.train()
                     drafts = logits.softmax(-1).flatten(0, 1).multinomial(1).view(part.shape)
                 wrong = model.image_embedding(drafts[:, :-1])
                 noisy = (levels[:drafted] > 0)[..., None]
                 inputs = torch.cat([torch.where(noisy, wrong, inputs[:drafted]), inputs[drafted:]])
-            loss = sequence_loss(run, model, texts, inputs, tokens)[0].mean()
-        loss.backward()
+            losses, _, middle = sequence_loss(run, model, texts, inputs, tokens)
+            loss = losses.mean()
+        layout = probe(middle, tokens)
+        (loss + options.layout * layout).backward()
+        clock = ranks.average_gradients(parameters, log.seconds())
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        if model.timestep_embedding.grad is not None:
-            model.timestep_embedding.grad[0] = 0
+        model.timestep_embedding.grad[0] = 0
         for optimiser in optimisers:
             optimiser.step()
             optimiser.zero_grad()
@@ -216,21 +244,28 @@ def main():
             for old, new in zip(ema.parameters(), model.parameters()):
                 old.lerp_(new, 1 - decay)
         running += loss.item()
+        running_layout += layout.item()
         shown += 1
         step += 1
+        if not first:
+            continue
         if step % 50 == 0:
             rate = shown * options.batch * tokens.shape[1] / (log.seconds() - last_check)
-            log.write(step=step, loss=running / shown, lr=factor, tokens_per_second=round(rate))
-            running, shown, last_check = 0.0, 0, log.seconds()
-        if log.seconds() - last_save > 180:
+            means = {"loss": running / shown, "layout": running_layout / shown}
+            log.write(step=step, **means, lr=factor, tokens_per_second=round(rate))
+            running, running_layout, shown, last_check = 0.0, 0.0, 0, log.seconds()
+        if log.seconds() - last_save > 300:
             log.write(step=step, samples=step * options.batch, **validate())
             save()
             last_save = last_check = log.seconds()
-            running, shown = 0.0, 0
+            running, running_layout, shown = 0.0, 0.0, 0
+    if not first:
+        return
     log.write(step=step, samples=step * options.batch, final=True, **validate())
     save(final=True)
     save()
 
 
 if __name__ == "__main__":
-    main()
+    arguments = parse()
+    ranks.launch(arguments.ranks, train, (arguments,))
