@@ -9,6 +9,13 @@ import { printJson } from './report';
 
 const { version } = require('../../package.json') as { version: string };
 
+interface InfoFlags {
+  model: string;
+  threads: number;
+  verify?: boolean;
+  json?: boolean;
+}
+
 interface Device {
   name: string;
   usable: boolean;
@@ -35,11 +42,12 @@ export function infoCommand(): Command {
     .description('print versions, devices and the model, for looking around and for bug reports')
     .option('--model <name|dir>', 'a shipped model or a folder with a model.json', DEFAULT_MODEL)
     .option('--threads <n>', 'threads in one operator, 0 for one per core', numeric, 0)
+    .option('--verify', "compare the model's files with their SHA-256 first")
     .option('--json', 'print one JSON object')
     .action(info);
 }
 
-async function info(flags: { model: string; threads: number; json?: boolean }): Promise<void> {
+async function info(flags: InfoFlags): Promise<void> {
   const addon = part(() => ({ path: loadAddon().path }));
   const runtime = part(() => {
     const { version, path, packageVersion, providers } = openRuntime();
@@ -57,7 +65,7 @@ async function info(flags: { model: string; threads: number; json?: boolean }): 
       { name: 'cuda', usable: false, reason: cudaMissing() },
     ],
     models: shippedModels(),
-    model: await describeModel(flags.model, flags.threads),
+    model: await describeModel(flags),
   };
   if (flags.json) printJson(report);
   else console.log(readable(report));
@@ -73,12 +81,12 @@ function part<T>(look: () => T): Part<T> {
   }
 }
 
-async function describeModel(
-  name: string,
-  threads: number,
-): Promise<Part<Record<string, unknown>>> {
+async function describeModel(flags: InfoFlags): Promise<Part<Record<string, unknown>>> {
   try {
-    const model = await loadModel(name, { threads, verify: true });
+    const model = await loadModel(flags.model, {
+      threads: flags.threads,
+      verify: flags.verify ?? false,
+    });
     const { manifest, folder } = model;
     await model.dispose();
     const { image, sampler, denoising } = manifest;
