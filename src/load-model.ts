@@ -96,6 +96,8 @@ function nativeOptions(
     headSize: manifest.headSize,
     decoders,
     imageDecoder: pathOf(manifest.files.imageDecoder),
+    imageWidth: manifest.image.width,
+    imageHeight: manifest.image.height,
     embedding: tables.imageEmbedding,
     mean: tables.mean,
     std: tables.std,

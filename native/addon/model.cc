@@ -12,18 +12,13 @@ struct Pixels {
   std::vector<int64_t> shape;
 };
 
-// tokens [1, n] -> image [1, 3, height, width] in [-1, 1].
-Pixels run_image_decoder(const ort::Graph& graph, const std::vector<int32_t>& tokens) {
+// tokens [1, n] -> image [1, 3, height, width] in [-1, 1]; load() has checked the graph.
+Pixels run_image_decoder(ModelCore& core, const std::vector<int32_t>& tokens) {
+  const ort::Graph& graph = core.image_decoder();
   const ort::Library& library = graph.library();
   std::vector<int64_t> ids(tokens.begin(), tokens.end());
   Pixels pixels;
-  pixels.shape = graph.output("image").shape;
-  if (pixels.shape.size() != 4 || pixels.shape[1] != 3 || pixels.shape[2] < 1 ||
-      pixels.shape[3] < 1) {
-    throw Error(codes::kModel, "Expected image of " + graph.path() +
-                                   " to be [batch, 3, height, width] with a fixed size");
-  }
-  pixels.shape[0] = 1;
+  pixels.shape = {1, 3, core.image_height, core.image_width};
   pixels.values.resize(3 * pixels.shape[2] * pixels.shape[3]);
   ort::Binding binding(graph);
   binding.input("tokens", ort::borrow_tensor(library, library.cpu_memory(), ids.data(),
@@ -65,7 +60,10 @@ const OnnxDecoder& ModelCore::decoder(int32_t rows) {
 const ort::Graph& ModelCore::image_decoder() {
   std::lock_guard lock(loading_);
   if (!image_decoder_) {
-    image_decoder_ = std::make_unique<ort::Graph>(*runtime, image_decoder_path, graph_options);
+    auto graph = std::make_unique<ort::Graph>(*runtime, image_decoder_path, graph_options);
+    ort::expect_input(*graph, "tokens", ort::kInt64, {-1, -1});
+    ort::expect_output(*graph, "image", ort::kFloat32, {-1, 3, image_height, image_width});
+    image_decoder_ = std::move(graph);
   }
   return *image_decoder_;
 }
@@ -99,6 +97,8 @@ Model::Model(const Napi::CallbackInfo& info) : Tagged<Model>(info) {
       core->decoder_paths[std::atoi(key.c_str())] = string_field(decoders, key.c_str());
     }
     core->image_decoder_path = string_field(options, "imageDecoder");
+    core->image_width = integer_field(options, "imageWidth");
+    core->image_height = integer_field(options, "imageHeight");
     core->embedding = array_field<float>(options, "embedding");
     core->mean = array_field<float>(options, "mean");
     core->std = array_field<float>(options, "std");
@@ -139,7 +139,7 @@ Napi::Value Model::decode_image(const Napi::CallbackInfo& info) {
   }
   return PromiseWorker<Pixels>::run(
       info.Env(), "sjd2.decodeImage",
-      [core, tokens] { return run_image_decoder(core->image_decoder(), tokens); },
+      [core, tokens] { return run_image_decoder(*core, tokens); },
       [](Napi::Env env, Pixels& pixels) {
         Napi::Float32Array values = Napi::Float32Array::New(env, pixels.values.size());
         std::copy(pixels.values.begin(), pixels.values.end(), values.Data());

@@ -5,28 +5,6 @@
 namespace sjd2 {
 namespace {
 
-std::string describe(int element, const std::vector<int64_t>& shape) {
-  std::string text = "element type " + std::to_string(element) + " with shape [";
-  for (size_t i = 0; i < shape.size(); ++i) {
-    text += (i ? ", " : "") + (shape[i] < 0 ? std::string("?") : std::to_string(shape[i]));
-  }
-  return text + "]";
-}
-
-// A symbolic dimension of the graph fits anything; -1 in `shape` asks for a symbolic one.
-void expect(const std::string& path, const ort::TensorSpec& spec, int element,
-            const std::vector<int64_t>& shape) {
-  bool fits = spec.element == element && spec.shape.size() == shape.size();
-  for (size_t i = 0; fits && i < shape.size(); ++i) {
-    fits = spec.shape[i] < 0 || spec.shape[i] == shape[i];
-  }
-  if (!fits) {
-    throw Error(codes::kModel, "Expected " + spec.name + " of " + path + " to be " +
-                                   describe(element, shape) + " but it is " +
-                                   describe(spec.element, spec.shape));
-  }
-}
-
 std::string cache_name(const char* prefix, int32_t layer, int32_t row, const char* part) {
   return std::string(prefix) + "." + std::to_string(layer) + "." + std::to_string(row) + "." + part;
 }
@@ -39,18 +17,18 @@ OnnxDecoder::OnnxDecoder(ort::Library& library, const std::string& path, const D
                          const ort::GraphOptions& options)
     : shape_(shape), graph_(library, path, options) {
   const TransformerShape& t = shape.transformer;
-  expect(path, graph_.input("inputs_embeds"), ort::kFloat32, {t.rows, -1, t.hidden});
-  expect(path, graph_.input("seqlens_k"), ort::kInt32, {t.rows});
-  expect(path, graph_.input("total_sequence_length"), ort::kInt32, {});
-  expect(path, graph_.input("first_logit"), ort::kInt64, {1});
-  expect(path, graph_.output("logits"), ort::kFloat32, {t.rows, -1, t.vocabulary});
+  ort::expect_input(graph_, "inputs_embeds", ort::kFloat32, {t.rows, -1, t.hidden});
+  ort::expect_input(graph_, "seqlens_k", ort::kInt32, {t.rows});
+  ort::expect_input(graph_, "total_sequence_length", ort::kInt32, {});
+  ort::expect_input(graph_, "first_logit", ort::kInt64, {1});
+  ort::expect_output(graph_, "logits", ort::kFloat32, {t.rows, -1, t.vocabulary});
   const std::vector<int64_t> cache{1, shape.kv_heads, t.max_length, shape.head_size};
   for (int32_t layer = 0; layer < shape.layers; ++layer) {
     for (int32_t row = 0; row < t.rows; ++row) {
       for (const char* part : kParts) {
-        expect(path, graph_.input(cache_name("past_key_values", layer, row, part)), ort::kFloat32,
-               cache);
-        expect(path, graph_.output(cache_name("present", layer, row, part)), ort::kFloat32, cache);
+        ort::expect_input(graph_, cache_name("past_key_values", layer, row, part), ort::kFloat32,
+                          cache);
+        ort::expect_output(graph_, cache_name("present", layer, row, part), ort::kFloat32, cache);
       }
     }
   }

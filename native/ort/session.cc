@@ -16,6 +16,27 @@ const TensorSpec& find(const std::vector<TensorSpec>& specs, const std::string& 
                                  " but it has " + names);
 }
 
+std::string describe(int element, const std::vector<int64_t>& shape) {
+  std::string text = "element type " + std::to_string(element) + " with shape [";
+  for (size_t i = 0; i < shape.size(); ++i) {
+    text += (i ? ", " : "") + (shape[i] < 0 ? std::string("?") : std::to_string(shape[i]));
+  }
+  return text + "]";
+}
+
+void expect(const std::string& path, const TensorSpec& spec, int element,
+            const std::vector<int64_t>& shape) {
+  bool fits = spec.element == element && spec.shape.size() == shape.size();
+  for (size_t i = 0; fits && i < shape.size(); ++i) {
+    fits = spec.shape[i] < 0 || shape[i] < 0 || spec.shape[i] == shape[i];
+  }
+  if (!fits) {
+    throw Error(codes::kModel, "Expected " + spec.name + " of " + path + " to be " +
+                                   describe(element, shape) + " but it is " +
+                                   describe(spec.element, spec.shape));
+  }
+}
+
 }  // namespace
 
 Graph::Graph(Library& library, const std::string& path, const GraphOptions& options)
@@ -78,6 +99,16 @@ const TensorSpec& Graph::input(const std::string& name) const {
 
 const TensorSpec& Graph::output(const std::string& name) const {
   return find(outputs_, name, "output", path_);
+}
+
+void expect_input(const Graph& graph, const std::string& name, int element,
+                  const std::vector<int64_t>& shape) {
+  expect(graph.path(), graph.input(name), element, shape);
+}
+
+void expect_output(const Graph& graph, const std::string& name, int element,
+                   const std::vector<int64_t>& shape) {
+  expect(graph.path(), graph.output(name), element, shape);
 }
 
 ValueHandle borrow_tensor(const Library& library, const MemoryInfo* memory, void* data,

@@ -41,6 +41,13 @@ class Graph {
   std::vector<TensorSpec> inputs_, outputs_;
 };
 
+// Throw ERR_MODEL when the graph lacks the tensor or gives it another type or shape. A symbolic
+// dimension of the graph fits anything; -1 in `shape` accepts any extent.
+void expect_input(const Graph& graph, const std::string& name, int element,
+                  const std::vector<int64_t>& shape);
+void expect_output(const Graph& graph, const std::string& name, int element,
+                   const std::vector<int64_t>& shape);
+
 // A tensor over memory that somebody else owns.
 ValueHandle borrow_tensor(const Library& library, const MemoryInfo* memory, void* data,
                           size_t bytes, const std::vector<int64_t>& shape, int element);

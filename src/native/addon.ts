@@ -31,6 +31,9 @@ export interface NativeModelOptions {
   /** Decoder graphs by number of rows: `{ '1': path, '2': path }`. */
   decoders: Record<string, string>;
   imageDecoder: string;
+  /** Pixels that the image decoder must give. */
+  imageWidth: number;
+  imageHeight: number;
   /** [vocabulary, hidden] */
   embedding: Float32Array;
   /** [hidden] */
