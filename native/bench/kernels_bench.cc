@@ -57,15 +57,16 @@ Times time_calls(int32_t calls, Call call) {
 
 constexpr size_t kRotation = size_t{192} << 20;  // more than any cache that we know of
 
-// Bytes per millisecond of one thread: the best of many chunks, as the floor must be a floor.
+// Bytes per millisecond of one thread. Measured anew beside every case, since a busy machine
+// changes from one second to the next.
 struct Bandwidth {
   double read = 0, write = 0;
 
   Bandwidth() {
-    const size_t words = kRotation / 8, chunk = words / 16;
-    std::vector<uint64_t> memory(words, 1);
+    static std::vector<uint64_t> memory(kRotation / 8, 1);
+    const size_t chunk = memory.size() / 16;
     volatile uint64_t sink = 0;
-    const Times reading = time_calls(48, [&](int32_t i) {
+    const Times reading = time_calls(32, [&](int32_t i) {
       const uint64_t* from = memory.data() + chunk * (i % 16);
       uint64_t sums[16] = {};
       for (size_t at = 0; at < chunk; at += 16) {
@@ -74,7 +75,7 @@ struct Bandwidth {
       for (uint64_t sum : sums) sink = sink | sum;
     });
     const Times writing = time_calls(
-        48, [&](int32_t i) { std::memset(memory.data() + chunk * (i % 16), i, chunk * 8); });
+        32, [&](int32_t i) { std::memset(memory.data() + chunk * (i % 16), i, chunk * 8); });
     read = chunk * 8 / reading.median;
     write = chunk * 8 / writing.median;
   }
@@ -149,7 +150,7 @@ struct VerifyMemory {
   }
 };
 
-Result run_verify(const VerifyCase& c, const Options& options, const Bandwidth& bandwidth) {
+Result run_verify(const VerifyCase& c, const Options& options) {
   std::mt19937 random(1);
   const VerifyMemory memory(c, random);
   const size_t law = static_cast<size_t>(c.count) * c.vocabulary;
@@ -173,7 +174,8 @@ Result run_verify(const VerifyCase& c, const Options& options, const Bandwidth& 
   args.scratch = scratch.data();
   args.kept = kept.data();
   args.pool = options.threads > 1 ? &pool : nullptr;
-  const Times times = time_calls(std::max(options.calls, 10), [&](int32_t i) {
+  const Bandwidth bandwidth;
+  const Times times = time_calls(options.calls, [&](int32_t i) {
     args.logits = memory.pass(i);
     args.pass = static_cast<uint32_t>(i);
     options.target.kernels->verify(args);
@@ -235,8 +237,7 @@ struct Stream {
   }
 };
 
-Result run_noise(int32_t hidden, int32_t count, bool fresh, const Options& options,
-                 const Bandwidth& bandwidth) {
+Result run_noise(int32_t hidden, int32_t count, bool fresh, const Options& options) {
   Stream stream(hidden, count);
   NoiseArgs args;
   args.fed = count;
@@ -249,6 +250,7 @@ Result run_noise(int32_t hidden, int32_t count, bool fresh, const Options& optio
   args.row_stride = static_cast<int64_t>(count) * hidden;
   args.fresh_from = fresh ? 0 : 1 << 30;
   if (fresh) std::fill(stream.drafts.begin(), stream.drafts.end(), kNoDraft);
+  const Bandwidth bandwidth;
   const Times times = time_calls(options.calls, [&](int32_t i) {
     args.window = {i % stream.windows * count, count, count * stream.windows};
     args.out = stream.out.data() + 2 * args.row_stride * (i % stream.windows);
@@ -261,8 +263,7 @@ Result run_noise(int32_t hidden, int32_t count, bool fresh, const Options& optio
   return {"noise", shape, "f32", "", times, floor};
 }
 
-Result run_refine(int32_t hidden, int32_t count, const Options& options,
-                  const Bandwidth& bandwidth) {
+Result run_refine(int32_t hidden, int32_t count, const Options& options) {
   Stream stream(hidden, count);
   RefineArgs args;
   args.table = stream.model.table();
@@ -270,6 +271,7 @@ Result run_refine(int32_t hidden, int32_t count, const Options& options,
   args.drafts = stream.drafts.data();
   args.level = stream.level.data();
   args.z = stream.z.data();
+  const Bandwidth bandwidth;
   const Times times = time_calls(options.calls, [&](int32_t i) {
     args.window = {i % stream.windows * count, count, count * stream.windows};
     for (int32_t j = 0; j < count; ++j) args.level[args.window.slot(j)] = stream.model.steps;
@@ -384,14 +386,14 @@ int run(int argc, char** argv) {
   for (const VerifyCase& c : verify_cases()) {
     const std::string shape = "verify [" + std::to_string(c.rows) + "," + std::to_string(c.count) +
                               "," + std::to_string(c.vocabulary) + "]";
-    if (chosen(shape)) results.push_back(run_verify(c, options, bandwidth));
+    if (chosen(shape)) results.push_back(run_verify(c, options));
   }
   for (auto [hidden, count] : {std::pair{256, 32}, {1024, 96}, {4096, 96}}) {
     if (chosen("noise")) {
-      results.push_back(run_noise(hidden, count, false, options, bandwidth));
-      results.push_back(run_noise(hidden, count, true, options, bandwidth));
+      results.push_back(run_noise(hidden, count, false, options));
+      results.push_back(run_noise(hidden, count, true, options));
     }
-    if (chosen("refine")) results.push_back(run_refine(hidden, count, options, bandwidth));
+    if (chosen("refine")) results.push_back(run_refine(hidden, count, options));
   }
   print(options, bandwidth, results);
   return 0;

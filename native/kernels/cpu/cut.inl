@@ -95,73 +95,59 @@ struct Scratch {
   float* first;  // two rows for whoever needs them next
   float* second;
   double* blocks;
+  LogitRow next = {};  // what Prefetcher asks for; no tokens for nothing
 };
 
-constexpr int32_t kSample = 1024;
-
-// Where the k-th largest of a long row should be, from a sample of it: four standard deviations of
-// the sample's quantile to both sides. A wrong guess costs time, never the result.
-inline void bracket_kth(const float* logits, int32_t vocabulary, int32_t k, float maximum,
-                        float* sample, float& low, float& high) {
-  const int32_t vectors = vocabulary / 16, step = vectors / (kSample / 16);
-  for (int32_t i = 0; i < kSample / 16; ++i) store(sample + 16 * i, load(logits + 16 * step * i));
-  const double share = static_cast<double>(k) / vocabulary;
+// What the k-th largest of a long row is hardly below, from a sample of the row: four standard
+// deviations of the sample's quantile. A wrong guess costs time, never the result.
+inline float guess_floor(const VerifyArgs& args, const LogitRow& row, float* sample) {
+  const int32_t stride = sample_stride(row.vocabulary);
+  LogitRow part = row;
+  part.vocabulary = stride * (kSample / 16);
+  SampleThem sink{sample};
+  const float maximum = scan(args, part, sink, stride).maximum;
+  const double share = static_cast<double>(args.sampler.top_k) / row.vocabulary;
   const double margin = 4 * std::sqrt(kSample * share * (1 - share)) + 2;
-  const int32_t above = static_cast<int32_t>(kSample * share - margin);
-  const int32_t below = static_cast<int32_t>(kSample * share + margin) + 1;
-  const int32_t finite = count_at_least(sample, kSample, kLowest);
-  low = below < finite ? kth_threshold(sample, kSample, below, kLowest, maximum) : kLowest;
-  high =
-      above >= 1 && above <= finite ? kth_threshold(sample, kSample, above, low, maximum) : maximum;
+  const int32_t rank = static_cast<int32_t>(kSample * share + margin) + 1;
+  if (rank >= count_at_least(sample, kSample, kLowest)) return kLowest;
+  return kth_threshold(sample, kSample, rank, kLowest, maximum);
 }
 
-inline Survivors keep_at_least(float threshold, Survivors from, const Scratch& scratch) {
-  const int32_t count = collect(from, nullptr, threshold, scratch.logits, scratch.tokens, nullptr);
-  return {scratch.logits, scratch.tokens, count};
+// Keeps what reaches the threshold, and its weights if it has any. Where much of the row survives
+// it stays a row, with the rest masked: noise costs four times less for neighbours than for a list.
+inline Survivors keep_at_least(float threshold, Survivors from, float* weights,
+                               const Scratch& scratch) {
+  if (from.tokens || count_at_least(from.logits, from.padded(), threshold) <= from.count / 3) {
+    const int32_t count =
+        collect(from, weights, threshold, scratch.logits, scratch.tokens, weights);
+    return {scratch.logits, scratch.tokens, count};
+  }
+  const F t = set(threshold), masked = set(-kInfinity);
+  for (int32_t i = 0; i < (from.count + 63) / 64 * 64; i += 16) {
+    const F logit = load(from.logits + i);
+    const M reaches = logit >= t;
+    store(scratch.guided + i, select(reaches, logit, masked));
+    if (weights) store(weights + i, select(reaches, load(weights + i), set(0.0f)));
+  }
+  return {scratch.guided, nullptr, from.count};
 }
 
-// Keeps what is at least the k-th largest logit.
-inline Survivors cut_top_k(const float* logits, int32_t vocabulary, int32_t k, float maximum,
+// Keeps what is at least the k-th largest, if more than k entries reach `floor`.
+inline Survivors cut_top_k(Survivors from, int32_t k, float floor, float maximum,
                            const Scratch& scratch) {
-  const Survivors all{logits, nullptr, vocabulary};
-  float low = kLowest, high = maximum;
-  if (vocabulary >= 2 * kSample) {
-    bracket_kth(logits, vocabulary, k, maximum, scratch.first, low, high);
-    const Survivors likely = keep_at_least(low, all, scratch);
-    const int32_t above = count_at_least(likely.logits, likely.padded(), next_above(high));
-    if (likely.count <= k && (likely.count == k || low == kLowest)) return likely;
-    if (above < k && k < likely.count) {
-      // Only what lies between the brackets is still open; it is a small part.
-      Survivors open{scratch.first, nullptr, 0};
-      const F limit = set(next_above(high));
-      for (int32_t i = 0; i < likely.padded(); i += 16) {
-        const F logit = load(likely.logits + i);
-        const M inside = logit < limit;
-        compress(scratch.first + open.count, inside, logit);
-        open.count += std::popcount(bits(inside));
-      }
-      store(scratch.first + open.count, set(-kInfinity));
-      const float threshold = kth_threshold(scratch.first, open.padded(), k - above, low, high);
-      return keep_at_least(threshold, likely, scratch);
-    }
-    if (above >= k) {
-      low = next_above(high);
-      high = maximum;
-    } else {
-      high = low;
-      low = kLowest;
-    }
+  if (count_at_least(from.logits, from.padded(), floor) > k) {
+    floor = kth_threshold(from.logits, from.padded(), k, floor, maximum);
   }
-  if (low == kLowest && count_at_least(logits, all.padded(), kLowest) <= k) {
-    return keep_at_least(kLowest, all, scratch);
-  }
-  return keep_at_least(kth_threshold(logits, all.padded(), k, low, high), all, scratch);
+  return keep_at_least(floor, from, nullptr, scratch);
 }
 
-inline void exponentiate(Survivors from, float maximum, float temperature, float* weights) {
+inline void exponentiate(Survivors from, float maximum, float temperature, float* weights,
+                         const LogitRow& next) {
   const F top = set(maximum);
   const F scale = set(std::min(1 / temperature, std::numeric_limits<float>::max()));
+  Prefetcher ahead(next, from.padded() / 16);
   for (int32_t i = 0; i < from.padded(); i += 16) {
+    ahead.step();
     store(weights + i, exp_negative((load(from.logits + i) - top) * scale));
   }
 }
@@ -209,7 +195,5 @@ inline Survivors cut_top_p(Survivors from, float top_p, float maximum, const Scr
     open = {scratch.first, nullptr, count};
     weights = scratch.second;
   }
-  const int32_t count =
-      collect(from, scratch.weights, low, scratch.logits, scratch.tokens, scratch.weights);
-  return {scratch.logits, scratch.tokens, count};
+  return keep_at_least(low, from, scratch.weights, scratch);
 }

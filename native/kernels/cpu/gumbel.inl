@@ -49,9 +49,12 @@ inline void offer_lanes(GumbelSearch& search, uint32_t mask, F logit, I words,
 }
 
 // Every token of the row, in runs of sixty-four whose noise is sixteen whole Philox blocks.
-inline void search_row(GumbelSearch& search, const float* logits, int32_t vocabulary, F scale) {
+inline void search_row(GumbelSearch& search, const float* logits, int32_t vocabulary, F scale,
+                       const LogitRow& next) {
   const F top = set(search.maximum);
+  Prefetcher ahead(next, vocabulary / 64);
   for (int32_t v = 0; v < vocabulary; v += 64) {
+    ahead.step();
     F logit[4], x[4];
     for (int i = 0; i < 4; ++i) {
       logit[i] = load(logits + v + 16 * i);
@@ -68,9 +71,12 @@ inline void search_row(GumbelSearch& search, const float* logits, int32_t vocabu
 }
 
 // Survivors only: a block for each, of which one word is used.
-inline void search_survivors(GumbelSearch& search, Survivors survivors, F scale) {
+inline void search_survivors(GumbelSearch& search, Survivors survivors, F scale,
+                             const LogitRow& next) {
   const F top = set(search.maximum);
+  Prefetcher ahead(next, survivors.padded() / 16);
   for (int32_t i = 0; i < survivors.padded(); i += 16) {
+    ahead.step();
     const F logit = load(survivors.logits + i);
     const F x = relative(logit, top, scale);
     if (!bits(x >= set(search.bar() - kLargestNoise))) continue;
@@ -96,16 +102,16 @@ inline int32_t first_maximum(Survivors survivors, float maximum) {
 }
 
 inline int32_t gumbel_argmax(const VerifyArgs& args, uint32_t position, Survivors survivors,
-                             float maximum) {
+                             float maximum, const LogitRow& next) {
   GumbelSearch search{args, position, maximum};
   const int32_t likeliest = first_maximum(survivors, maximum);
   search.offer(maximum, likeliest,
                gumbel_word(args.seed, position, static_cast<uint32_t>(likeliest)));
   const F scale = set(std::min(1 / args.sampler.temperature, std::numeric_limits<float>::max()));
   if (survivors.tokens) {
-    search_survivors(search, survivors, scale);
+    search_survivors(search, survivors, scale, next);
   } else {
-    search_row(search, survivors.logits, survivors.count, scale);
+    search_row(search, survivors.logits, survivors.count, scale, next);
   }
   return search.token;
 }

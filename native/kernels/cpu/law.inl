@@ -75,7 +75,7 @@ inline Weights residual(const Law& law, const float* q, const Scratch& scratch) 
     if (law.survivors.tokens) {
       old = gather(q, load(law.survivors.tokens + i));
     } else {
-      old = i + 16 <= count ? load(q + i) : load_part(q + i, count - i);
+      old = load_part(q + i, count - i);
     }
     store(r + i, max(p - old, zero));
   }
@@ -85,9 +85,9 @@ inline Weights residual(const Law& law, const float* q, const Scratch& scratch) 
 inline void write_law(const Law& law, int32_t vocabulary, float* row) {
   const F scale = set(law.scale);
   if (!law.survivors.tokens) {
-    int32_t i = 0;
-    for (; i + 16 <= vocabulary; i += 16) store(row + i, load(law.weights.w + i) * scale);
-    if (i < vocabulary) store_part(row + i, vocabulary - i, load(law.weights.w + i) * scale);
+    for (int32_t i = 0; i < vocabulary; i += 16) {
+      store_part(row + i, vocabulary - i, load(law.weights.w + i) * scale);
+    }
     return;
   }
   std::memset(row, 0, sizeof(float) * static_cast<size_t>(vocabulary));

@@ -114,13 +114,15 @@ inline Words philox64(uint64_t seed, uint32_t position, Purpose purpose, int32_t
   return words;
 }
 
-// Up to sixteen elements at the end of a row that nothing pads.
+// Sixteen elements, or what is left at the end of a row that nothing pads.
 inline F load_part(const float* p, int32_t count, float fill = 0) {
+  if (count >= 16) return load(p);
   float values[16];
   std::fill(std::copy(p, p + count, values), values + 16, fill);
   return load(values);
 }
 inline void store_part(float* p, int32_t count, F a) {
+  if (count >= 16) return store(p, a);
   float values[16];
   store(values, a);
   std::copy(values, values + count, p);

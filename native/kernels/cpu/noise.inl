@@ -51,12 +51,7 @@ void noise(const NoiseArgs& args) {
     }
     const float *mean = args.table.mean, *std = args.table.std;
     const float* tau = args.levels.tau + int64_t{level} * hidden;
-    int32_t i = 0;
-    for (; i + 16 <= hidden; i += 16) {
-      const F value = fma(load(std + i), load(z + i), load(mean + i)) + load(tau + i);
-      for (int32_t r = 0; r < args.rows; ++r) store(out + r * args.row_stride + i, value);
-    }
-    if (i < hidden) {
+    for (int32_t i = 0; i < hidden; i += 16) {
       const int32_t rest = hidden - i;
       const F value =
           fma(load_part(std + i, rest), load_part(z + i, rest), load_part(mean + i, rest)) +

@@ -1,9 +1,5 @@
 // Refinement: gather, normalise and step in one pass over z.
 
-inline F step_towards(F z, F embedding, F mean, F std, F keep, F pull) {
-  return fma(keep, z, pull * ((embedding - mean) / std));
-}
-
 void refine(const RefineArgs& args) {
   const int32_t hidden = args.table.hidden;
   const float *mean = args.table.mean, *std = args.table.std;
@@ -17,16 +13,11 @@ void refine(const RefineArgs& args) {
         set(static_cast<float>(args.levels.alpha[level - 1] - args.levels.alpha[level] * ratio));
     const float* row = args.table.embedding + int64_t{args.drafts[slot]} * hidden;
     float* z = args.z + int64_t{slot} * hidden;
-    int32_t i = 0;
-    for (; i + 16 <= hidden; i += 16) {
-      store(z + i,
-            step_towards(load(z + i), load(row + i), load(mean + i), load(std + i), keep, pull));
-    }
-    if (i < hidden) {
+    for (int32_t i = 0; i < hidden; i += 16) {
       const int32_t rest = hidden - i;
-      store_part(z + i, rest,
-                 step_towards(load_part(z + i, rest), load_part(row + i, rest),
-                              load_part(mean + i, rest), load_part(std + i, rest, 1), keep, pull));
+      const F e =
+          (load_part(row + i, rest) - load_part(mean + i, rest)) / load_part(std + i, rest, 1);
+      store_part(z + i, rest, fma(keep, load_part(z + i, rest), pull * e));
     }
     args.level[slot] = level - 1;
   }

@@ -9,6 +9,7 @@ struct M {
   __mmask16 v;
 };
 
+inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
 inline F set(float x) { return {_mm512_set1_ps(x)}; }
 inline I set(int32_t x) { return {_mm512_set1_epi32(x)}; }
 inline F load(const float* p) { return {_mm512_loadu_ps(p)}; }

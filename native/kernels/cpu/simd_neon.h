@@ -14,6 +14,11 @@ struct M {
   for (int i = 0; i < 4; ++i) r.v[i] = (expression); \
   return r
 
+inline void prefetch([[maybe_unused]] const void* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p, 0, 2);
+#endif
+}
 inline F set(float x) { SJD2_QUARTERS(F, vdupq_n_f32(x)); }
 inline I set(int32_t x) { SJD2_QUARTERS(I, vdupq_n_u32(static_cast<uint32_t>(x))); }
 inline F load(const float* p) { SJD2_QUARTERS(F, vld1q_f32(p + 4 * i)); }

@@ -40,17 +40,45 @@ struct Row {
   }
 };
 
-inline Survivors cut(const Row& row, const float* logits, float maximum, bool weigh) {
-  const Sampler& sampler = row.args.sampler;
-  Survivors survivors{logits, nullptr, row.args.vocabulary};
-  if (sampler.top_k > 0 && sampler.top_k < row.args.vocabulary) {
-    survivors = cut_top_k(logits, row.args.vocabulary, sampler.top_k, maximum, row.scratch);
+// One row on its way from logits to survivors.
+struct Candidates {
+  Scan scan;
+  Survivors survivors;
+};
+
+inline Candidates scan_all(const VerifyArgs& args, const LogitRow& row, const Scratch& scratch) {
+  if (!row.unconditional && args.type == ElementType::F32 && args.vocabulary % 64 == 0) {
+    LeaveThem sink;  // they can stay where they are
+    const Scan scanned = scan(args, row, sink);
+    return {scanned, {reinterpret_cast<const float*>(row.conditional), nullptr, args.vocabulary}};
   }
-  if (sampler.top_p < 1 || weigh) {
-    exponentiate(survivors, maximum, sampler.temperature, row.scratch.weights);
+  WriteThem sink{scratch.guided};
+  const Scan scanned = scan(args, row, sink);
+  return {scanned, {scratch.guided, nullptr, args.vocabulary}};
+}
+
+// A long row is not written: a sample says what could be in the top k, and only that is collected.
+inline Candidates scan_top_k(const VerifyArgs& args, const LogitRow& row, const Scratch& scratch) {
+  const int32_t k = args.sampler.top_k;
+  float floor = kLowest;
+  if (is_long(args.vocabulary) && k <= args.vocabulary / 4) {
+    floor = guess_floor(args, row, scratch.first);
+    CollectThem sink{floor, scratch.logits, scratch.tokens};
+    const Scan scanned = scan(args, row, sink);
+    if (scanned.fault != VerifyFault::None) return {scanned, {}};
+    const bool enough = sink.count >= k || floor == kLowest,
+               few = sink.count <= args.vocabulary / 3;
+    if (enough && few) {
+      const Survivors likely{scratch.logits, scratch.tokens, sink.count};
+      return {scanned, cut_top_k(likely, k, floor, scanned.maximum, scratch)};
+    }
+    if (!enough) floor = kLowest;
   }
-  if (sampler.top_p < 1) survivors = cut_top_p(survivors, sampler.top_p, maximum, row.scratch);
-  return survivors;
+  Candidates all = scan_all(args, row, scratch);
+  if (all.scan.fault == VerifyFault::None) {
+    all.survivors = cut_top_k(all.survivors, k, floor, all.scan.maximum, scratch);
+  }
+  return all;
 }
 
 inline Decision decide_greedily(const Row& row, const float* logits, float maximum) {
@@ -82,24 +110,34 @@ inline Decision decide_by_law(const Row& row, const Law& law) {
 }
 
 inline Decision decide(const VerifyArgs& args, int32_t offset, const Scratch& scratch) {
+  const Sampler& sampler = args.sampler;
   const int32_t slot = args.window.slot(offset);
   const Row row{args, scratch, static_cast<uint32_t>(args.window.first + offset), args.drafts[slot],
                 args.laws ? args.laws + static_cast<size_t>(slot) * args.vocabulary : nullptr};
-  const float* logits;
-  const Scan scanned = scan(args, offset, scratch.guided, logits);
-  if (scanned.fault != VerifyFault::None) return {kNoDraft, kNoDraft, false, scanned.fault};
-  if (args.sampler.temperature == 0) return decide_greedily(row, logits, scanned.maximum);
+  const bool cuts = sampler.temperature > 0 && sampler.top_k > 0 && sampler.top_k < args.vocabulary;
+  const LogitRow logits = row_at(args, offset);
+  Candidates found = cuts ? scan_top_k(args, logits, scratch) : scan_all(args, logits, scratch);
+  if (found.scan.fault != VerifyFault::None) return {kNoDraft, kNoDraft, false, found.scan.fault};
+  const float maximum = found.scan.maximum;
+  if (sampler.temperature == 0) return decide_greedily(row, found.survivors.logits, maximum);
 
-  const Survivors survivors = cut(row, logits, scanned.maximum, row.laws != nullptr);
+  LogitRow next = scratch.next;  // asked for once, by the first long loop
+  if (sampler.top_p < 1 || row.laws) {
+    exponentiate(found.survivors, maximum, sampler.temperature, scratch.weights, next);
+    next = {};
+  }
+  if (sampler.top_p < 1) {
+    found.survivors = cut_top_p(found.survivors, sampler.top_p, maximum, scratch);
+  }
   Law law;
   if (row.laws) {
-    law.survivors = survivors;
-    law.weights = sum_weights(scratch.weights, survivors.count, scratch.blocks);
+    law.survivors = found.survivors;
+    law.weights = sum_weights(scratch.weights, found.survivors.count, scratch.blocks);
     law.scale = static_cast<float>(1 / law.weights.total);
   }
   Decision decision;
   if (args.coupling == Coupling::Gumbel) {
-    const int32_t token = gumbel_argmax(args, row.position, survivors, scanned.maximum);
+    const int32_t token = gumbel_argmax(args, row.position, found.survivors, maximum, next);
     decision = {token, token, row.draft == token, VerifyFault::None};
   } else {
     decision = decide_by_law(row, law);
@@ -108,18 +146,33 @@ inline Decision decide(const VerifyArgs& args, int32_t offset, const Scratch& sc
   return decision;
 }
 
-inline void decide_task(void* context, int32_t worker, int32_t offset) {
-  const VerifyArgs& args = *static_cast<const VerifyArgs*>(context);
-  decisions(args)[offset] = decide(args, offset, worker_scratch(args, worker));
+// Rows are handed out in runs of neighbours, as each row asks for the next one's logits.
+struct Runs {
+  const VerifyArgs& args;
+  int32_t length;
+};
+
+inline void decide_run(void* context, int32_t worker, int32_t run) {
+  const Runs& runs = *static_cast<const Runs*>(context);
+  const VerifyArgs& args = runs.args;
+  Scratch scratch = worker_scratch(args, worker);
+  const int32_t start = run * runs.length;
+  const int32_t end = std::min(args.window.count, start + runs.length);
+  for (int32_t j = start; j < end; ++j) {
+    scratch.next = j + 1 < end ? row_at(args, j + 1) : LogitRow{};
+    decisions(args)[j] = decide(args, j, scratch);
+  }
 }
 
 VerifyResult verify(const VerifyArgs& args) {
+  Runs runs{args, args.window.count};
   if (args.pool) {
-    args.pool->run(args.window.count, decide_task, const_cast<VerifyArgs*>(&args));
+    // Four runs for each thread: a thread that starts late leaves its share to the others.
+    runs.length = std::max(1, args.window.count / (4 * args.pool->size()));
+    const int32_t count = (args.window.count + runs.length - 1) / runs.length;
+    args.pool->run(count, decide_run, &runs);
   } else {
-    for (int32_t j = 0; j < args.window.count; ++j) {
-      decide_task(const_cast<VerifyArgs*>(&args), 0, j);
-    }
+    decide_run(&runs, 0, 0);
   }
   VerifyResult result;
   bool passing = true;
