@@ -17,7 +17,8 @@ constexpr double kUlp = 0x1p-23;  // of a float at 1
 // V = 65536, as H = ln Z + E|x| and Z >= 1; 1.5 * 11.1 < 17.
 double law_bound(double x) { return (1.5 * std::fabs(x) + 20) * kUlp; }
 
-// An implementation may flush to zero what is below exp(-87) = 1.65e-38, where the normal floats end.
+// An implementation may flush to zero what is below exp(-87) = 1.65e-38, where the normal floats
+// end.
 constexpr double kTiny = 1.7e-38;
 
 // Laws err by law_bound where they have mass, |x| <= ~20 weighted by p: 50 ulp of a total of 1.
