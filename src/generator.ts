@@ -173,8 +173,10 @@ export class ImageGenerator {
           yield { type: 'preview', image, pixels, committed };
         }
       }
+      const decoded = performance.now();
       const pixels = await this.decodeTokens(tokens);
-      yield { type: 'completed', image, pixels, tokens, stats: recorder.finish() };
+      const stats = recorder.finish((performance.now() - decoded) / 1000);
+      yield { type: 'completed', image, pixels, tokens, stats };
     } finally {
       signal?.removeEventListener('abort', cancel);
       this.close(native);

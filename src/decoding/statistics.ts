@@ -22,6 +22,8 @@ export interface Statistics {
   modelSeconds: number;
   /** Of these, in our kernels: noise, verify, refine. */
   kernelSeconds: number;
+  /** Of these, in the image decoder, once per image. */
+  imageSeconds: number;
 }
 
 /** Adds passes up to statistics. */
@@ -51,7 +53,8 @@ export class StatisticsRecorder {
     this.kernelSeconds += pass.kernelSeconds;
   }
 
-  finish(): Statistics {
+  /** @param imageSeconds What turning the tokens into pixels took. */
+  finish(imageSeconds: number): Statistics {
     return {
       seed: this.seed,
       passes: this.passes,
@@ -64,6 +67,7 @@ export class StatisticsRecorder {
       seconds: (performance.now() - this.start) / 1000,
       modelSeconds: this.modelSeconds,
       kernelSeconds: this.kernelSeconds,
+      imageSeconds,
     };
   }
 }

@@ -5,7 +5,10 @@ export const FORMAT = 'sjd2-model';
 export const FORMAT_VERSION = 1;
 
 /** Sizes are 32-bit integers in native code; no dimension of a model comes near this bound. */
-const count = z.int().min(1).max(2 ** 24);
+const count = z
+  .int()
+  .min(1)
+  .max(2 ** 24);
 
 const file = z.strictObject({
   /** Relative to the manifest; may not leave its folder. */
