@@ -1,0 +1,174 @@
+/**
+ * `npm run bench:kernels`: the native kernels against the memory floor, against the same work in
+ * typed-array JavaScript, and against PyTorch where a Python with torch is present. One thread; all
+ * in one run.
+ *
+ *   npm run bench:kernels -- [--calls 20] [--json] [--plot docs/images/kernels.svg]
+ *
+ * SJD2_PYTHON names the Python to try for PyTorch (default python3).
+ */
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { makeVerifier } from './baselines/javascript.mjs';
+import { kernelPlot } from './kernel-plot.mjs';
+import { describeMachine } from './machine.mjs';
+import { median } from './statistics.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const kernels = createRequire(import.meta.url)('../dist/kernels.js');
+
+const { values: flags } = parseArgs({
+  options: {
+    calls: { type: 'string', default: '20' },
+    json: { type: 'boolean', default: false },
+    plot: { type: 'string' },
+  },
+});
+const calls = Number(flags.calls);
+const SHAPES = [
+  { count: 96, vocabulary: 16384 },
+  { count: 32, vocabulary: 65536 },
+];
+const GUIDANCE = 3;
+const TOP_K = 2000;
+
+const native = runNative();
+const floors = new Map(
+  native.results.map((r) => [`${r.kernel} ${r.shape} ${r.coupling}`, r.floorMs]),
+);
+const results = [...native.results];
+for (const shape of SHAPES) {
+  results.push(throughJavaScript(shape), javaScript(shape));
+}
+results.push(...pyTorch());
+
+const report = {
+  command: `npm run bench:kernels -- ${process.argv.slice(2).join(' ')}`.trim(),
+  machine: { ...describeMachine(), ...native.machine },
+  results,
+};
+if (flags.plot) writeFileSync(flags.plot, kernelPlot(results));
+if (flags.json) console.log(JSON.stringify(report, null, 2));
+else printTable(report);
+
+/** Builds kernels_bench (its own build folder) and runs it. */
+function runNative() {
+  const build = join(root, 'build', 'bench');
+  must('cmake', ['-S', root, '-B', build, '-DSJD2_BENCH=ON', '-DCMAKE_BUILD_TYPE=Release']);
+  must('cmake', ['--build', build, '--config', 'Release', '--target', 'kernels_bench']);
+  return JSON.parse(must(join(build, 'kernels_bench'), ['--json', '--calls', String(calls)]));
+}
+
+function must(command, args) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+  });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error ?? stderr}`);
+  return stdout;
+}
+
+/** Normal logits in four buffers that take turns, so that no call finds its input in a cache. */
+function makeLogits({ count, vocabulary }) {
+  return Array.from({ length: 4 }, () => {
+    const logits = new Float32Array(2 * count * vocabulary);
+    for (let i = 0; i < logits.length; i += 2) {
+      const radius = 2.5 * Math.sqrt(-2 * Math.log(1 - Math.random()));
+      const angle = 2 * Math.PI * Math.random();
+      logits[i] = radius * Math.cos(angle);
+      logits[i + 1] = radius * Math.sin(angle);
+    }
+    return logits;
+  });
+}
+
+function time(call) {
+  const times = [];
+  for (let i = -3; i < calls; i++) {
+    const start = performance.now();
+    call(i + 3);
+    if (i >= 0) times.push(performance.now() - start);
+  }
+  return { medianMs: median(times), minMs: Math.min(...times), maxMs: Math.max(...times) };
+}
+
+/** The native kernel as a JavaScript program calls it. */
+function throughJavaScript(shape) {
+  const { count, vocabulary } = shape;
+  const logits = makeLogits(shape);
+  const drafts = new Int32Array(count).fill(-1);
+  const laws = new Float32Array(count * vocabulary);
+  const level = new Int32Array(count);
+  const window = { first: 0, count, capacity: count };
+  const times = time((i) =>
+    kernels.verify({
+      window,
+      logits: logits[i % 4],
+      vocabulary,
+      rows: 2,
+      guidance: GUIDANCE,
+      topK: TOP_K,
+      coupling: 'maximal',
+      pass: i,
+      drafts,
+      level,
+      laws,
+    }),
+  );
+  return row('verify from JavaScript', shape, 'native', times);
+}
+
+function javaScript(shape) {
+  const { count, vocabulary } = shape;
+  const logits = makeLogits(shape);
+  const verify = makeVerifier(count, vocabulary);
+  const drafts = new Int32Array(count);
+  const laws = new Float32Array(count * vocabulary).fill(1 / vocabulary);
+  const times = time((i) => verify(logits[i % 4], laws, drafts, GUIDANCE, TOP_K));
+  return row('verify', shape, 'javascript', times);
+}
+
+function row(kernel, { count, vocabulary }, implementation, times) {
+  const shape = `[2,${count},${vocabulary}] normal top-k ${TOP_K} top-p 1`;
+  const floorMs = floors.get(`verify ${shape} maximal`) ?? null;
+  return { kernel, shape, dtype: 'f32', coupling: 'maximal', implementation, ...times, floorMs };
+}
+
+function pyTorch() {
+  const python = process.env.SJD2_PYTHON ?? 'python3';
+  const script = join(root, 'bench', 'baselines', 'pytorch.py');
+  const { status, stdout } = spawnSync(python, [script, '--calls', String(calls)], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) {
+    console.error(`no PyTorch baseline: ${python} has no torch (SJD2_PYTHON names another Python)`);
+    return [];
+  }
+  return JSON.parse(stdout).results.map((result) => ({
+    ...result,
+    floorMs: floors.get(`verify ${result.shape} ${result.coupling}`) ?? null,
+  }));
+}
+
+function printTable({ machine, results: rows }) {
+  const bandwidth = `read ${machine.readGBs} GB/s, write ${machine.writeGBs} GB/s`;
+  console.log(`${machine.cpu}, ${machine.target}, one thread, ${bandwidth}; ${calls} calls\n`);
+  console.log(
+    '| kernel | shape | dtype | coupling | implementation | median ms (min-max) | floor ms | times the floor |',
+  );
+  console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
+  for (const r of rows) {
+    const ratio = r.floorMs ? (r.medianMs / r.floorMs).toFixed(2) : '';
+    const spread = `${format(r.medianMs)} (${format(r.minMs)}-${format(r.maxMs)})`;
+    const cells = [r.kernel, r.shape, r.dtype, r.coupling, r.implementation, spread];
+    console.log(`| ${[...cells, r.floorMs ? format(r.floorMs) : '', ratio].join(' | ')} |`);
+  }
+}
+
+function format(ms) {
+  return ms >= 10 ? ms.toFixed(1) : ms >= 0.1 ? ms.toFixed(2) : ms.toFixed(4);
+}
