@@ -46,6 +46,15 @@ float rounded_to(ElementType type, float value) {
 
 }  // namespace
 
+const std::vector<cpu::Target>& implementations() {
+  static const std::vector<cpu::Target> all = [] {
+    std::vector<cpu::Target> found = cpu::targets();
+    found.push_back({"reference", &reference::kernels});
+    return found;
+  }();
+  return all;
+}
+
 uint16_t to_bf16(float value) {
   return static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16);
 }

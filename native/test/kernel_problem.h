@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cpu/cpu.h"
 #include "kernels/kernels.h"
 
 namespace sjd2::test {
@@ -23,6 +24,9 @@ enum class Shape {
 };
 inline constexpr Shape kShapes[] = {Shape::Normal, Shape::Peaked, Shape::Flat,    Shape::Nearly,
                                     Shape::Masked, Shape::Ties,   Shape::Extreme, Shape::Sorted};
+
+// The reference and every instruction set that this machine can run.
+const std::vector<cpu::Target>& implementations();
 
 uint16_t to_f16(float value);   // rounds to nearest even
 uint16_t to_bf16(float value);  // truncates: any bfloat16 will do

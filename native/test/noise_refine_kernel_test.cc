@@ -5,6 +5,7 @@
 #include <random>
 
 #include "check.h"
+#include "kernel_problem.h"
 #include "kernels/gaussian.h"
 #include "kernels/kernels.h"
 
@@ -93,40 +94,54 @@ void check_close(const std::vector<float>& a, const std::vector<float>& b, const
   }
 }
 
-TEST("noise: cpu writes what the definition says, over widths, levels, rings and fresh positions") {
+TEST(
+    "noise: every target writes what the definition says, over widths, levels, rings and fresh "
+    "positions") {
   for (int32_t hidden : {1, 2, 3, 4, 7, 16, 17, 63, 256, 1023}) {
     for (int32_t count : {1, 2, 17, 96}) {
       for (int32_t fresh : {0, count / 2, count}) {
-        Scene expected(hidden, count, hidden + count + fresh), actual = expected;
+        Scene expected(hidden, count, hidden + count + fresh);
         if (fresh < count) expected.drafts[expected.window.slot(count - 1)] = kNoDraft;
         for (int32_t slot = 0; slot < expected.window.capacity; ++slot) {
           if (expected.drafts[slot] == kNoDraft) expected.level[slot] = kSteps;
         }
-        actual.drafts = expected.drafts;
-        actual.level = expected.level;
+        const Scene start = expected;
         reference::kernels.noise(expected.noise_args(expected.window.first + fresh));
-        cpu::kernels.noise(actual.noise_args(actual.window.first + fresh));
-        check_close(actual.z, expected.z, "z");
-        check_close(actual.out, expected.out, "out");
+        Scene first = start;
+        cpu::kernels.noise(first.noise_args(first.window.first + fresh));
+        for (const cpu::Target& target : cpu::targets()) {
+          Scene actual = start;
+          target.kernels->noise(actual.noise_args(actual.window.first + fresh));
+          check_close(actual.z, expected.z, "z");
+          check_close(actual.out, expected.out, "out");
+          CHECK(actual.z == first.z);  // the same bits on every target
+        }
       }
     }
   }
 }
 
-TEST("refine: cpu writes what the definition says, over widths, levels and rings") {
+TEST("refine: every target writes what the definition says, over widths, levels and rings") {
   for (int32_t hidden : {1, 2, 3, 4, 7, 16, 17, 63, 256, 1023}) {
     for (int32_t count : {1, 2, 17, 96}) {
-      Scene expected(hidden, count, hidden + count), actual = expected;
+      const Scene start(hidden, count, hidden + count);
+      Scene expected = start, first = start;
       reference::kernels.refine(expected.refine_args());
-      cpu::kernels.refine(actual.refine_args());
-      check_close(actual.z, expected.z, "z");
-      CHECK(actual.level == expected.level);
+      cpu::kernels.refine(first.refine_args());
+      for (const cpu::Target& target : cpu::targets()) {
+        Scene actual = start;
+        target.kernels->refine(actual.refine_args());
+        check_close(actual.z, expected.z, "z");
+        CHECK(actual.level == expected.level);
+        CHECK(actual.z == first.z);
+      }
     }
   }
 }
 
 TEST("noise: a clean position is fed its embedding exactly, and both rows are the same") {
-  for (const Kernels* kernels : {&reference::kernels, &cpu::kernels}) {
+  for (const cpu::Target& implementation : implementations()) {
+    const Kernels* kernels = implementation.kernels;
     Scene scene(19, 5, 4);
     std::fill(scene.level.begin(), scene.level.end(), 0);
     const std::vector<float> z = scene.z;
@@ -144,7 +159,8 @@ TEST("noise: a clean position is fed its embedding exactly, and both rows are th
 }
 
 TEST("noise: a fresh position without a draft is standard normal and a function of its position") {
-  for (const Kernels* kernels : {&reference::kernels, &cpu::kernels}) {
+  for (const cpu::Target& implementation : implementations()) {
+    const Kernels* kernels = implementation.kernels;
     Scene scene(1024, 65, 3);
     std::fill(scene.level.begin(), scene.level.end(), kSteps);
     std::fill(scene.drafts.begin(), scene.drafts.end(), kNoDraft);
@@ -173,7 +189,8 @@ TEST("noise: a fresh position without a draft is standard normal and a function 
 }
 
 TEST("noise: positions before fresh_from keep the z they have") {
-  for (const Kernels* kernels : {&reference::kernels, &cpu::kernels}) {
+  for (const cpu::Target& implementation : implementations()) {
+    const Kernels* kernels = implementation.kernels;
     Scene scene(8, 9, 3);
     const std::vector<float> z = scene.z;
     kernels->noise(scene.noise_args(scene.window.first + 9));
@@ -183,7 +200,8 @@ TEST("noise: positions before fresh_from keep the z they have") {
 
 // If the draft is right at every step, DDIM must carry z_k exactly along alpha e + sigma eps.
 TEST("refine: with the true token at every step z keeps its noise and ends at e(token)") {
-  for (const Kernels* kernels : {&reference::kernels, &cpu::kernels}) {
+  for (const cpu::Target& implementation : implementations()) {
+    const Kernels* kernels = implementation.kernels;
     Scene scene(24, 3, 6);
     std::fill(scene.level.begin(), scene.level.end(), kSteps);
     kernels->noise(scene.noise_args(0));
@@ -201,7 +219,8 @@ TEST("refine: with the true token at every step z keeps its noise and ends at e(
 }
 
 TEST("refine: clean positions and slots outside the window stay as they are") {
-  for (const Kernels* kernels : {&reference::kernels, &cpu::kernels}) {
+  for (const cpu::Target& implementation : implementations()) {
+    const Kernels* kernels = implementation.kernels;
     Scene scene(8, 5, 5);
     scene.level[scene.window.slot(2)] = 0;
     const Scene before = scene;

@@ -14,11 +14,19 @@ struct Cut {
   float top_p;
 };
 
-void check_both(const Problem& problem) {
+// The best target and the reference are judged; every other target must give the best one's bits.
+void check_all(const Problem& problem) {
   const std::string reference_complaint = verify_complaint(reference::kernels, problem);
   CHECK_MESSAGE(reference_complaint.empty(), "reference: " + reference_complaint);
-  const std::string cpu_complaint = verify_complaint(cpu::kernels, problem);
-  CHECK_MESSAGE(cpu_complaint.empty(), "cpu: " + cpu_complaint);
+  const Outcome best = run_verify(cpu::kernels, problem);
+  const std::string complaint = verify_complaint(problem, best);
+  CHECK_MESSAGE(complaint.empty(), "cpu: " + complaint);
+  for (const cpu::Target& target : cpu::targets()) {
+    const Outcome outcome = run_verify(*target.kernels, problem);
+    CHECK_MESSAGE(outcome.drafts == best.drafts && outcome.kept == best.kept &&
+                      outcome.laws == best.laws && outcome.result.passed == best.result.passed,
+                  std::string(target.name) + " differs from the best target: " + problem.name);
+  }
 }
 
 void sweep(std::initializer_list<int32_t> vocabularies, std::initializer_list<int32_t> counts,
@@ -38,7 +46,7 @@ void sweep(std::initializer_list<int32_t> vocabularies, std::initializer_list<in
             problem.settings.sampler.top_k = cut.top_k;
             problem.settings.sampler.top_p = cut.top_p;
             if (coupling == Coupling::Gumbel && seed % 2 == 0) problem.laws.clear();
-            check_both(problem);
+            check_all(problem);
           }
         }
       }
@@ -72,7 +80,7 @@ TEST("verify: a wide window over a large vocabulary agrees with the definition")
     Problem problem = random_problem(Shape::Normal, ElementType::F32, 2, 96, 16384, 5);
     problem.settings.coupling = coupling;
     problem.settings.sampler.top_k = 2000;
-    check_both(problem);
+    check_all(problem);
   }
 }
 
@@ -98,7 +106,8 @@ TEST("verify: keeping every draft of equal laws passes the whole fed window") {
     problem.settings.coupling = coupling;
     std::fill(problem.level.begin(), problem.level.end(), 0);
     // The second call sees the laws of the first as q, from equal logits: p(x) = q(x), kept always.
-    for (const Kernels* kernels : {&reference::kernels, &cpu::kernels}) {
+    for (const cpu::Target& implementation : implementations()) {
+      const Kernels* kernels = implementation.kernels;
       Problem again = problem;
       const Outcome first = run_verify(*kernels, again);
       again.drafts = first.drafts;

@@ -1,4 +1,4 @@
-// The corners of verification, one sentence each, for both implementations.
+// The corners of verification, one sentence each, for every implementation.
 #include <cmath>
 #include <limits>
 
@@ -12,9 +12,8 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr Coupling kCouplings[] = {Coupling::Independent, Coupling::Maximal, Coupling::Gumbel};
 
 template <typename Body>
-void for_both(Body body) {
-  body(reference::kernels);
-  body(cpu::kernels);
+void for_all(Body body) {
+  for (const cpu::Target& implementation : implementations()) body(*implementation.kernels);
 }
 
 // Three positions over five tokens, clean and fed but for the last, every draft token 2 with q
@@ -36,7 +35,7 @@ void set_row(Problem& problem, int32_t row, std::initializer_list<float> logits)
 }
 
 TEST("verify: a NaN anywhere names the first faulty row, in every type") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     for (ElementType type : {ElementType::F32, ElementType::F16, ElementType::BF16}) {
       for (int32_t v : {0, 17, 110}) {
         for (int32_t copy = 0; copy < 2; ++copy) {
@@ -55,7 +54,7 @@ TEST("verify: a NaN anywhere names the first faulty row, in every type") {
 }
 
 TEST("verify: a NaN that meets a masked token in the other row is a fault still") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     Problem problem = random_problem(Shape::Normal, ElementType::F32, 2, 1, 20, 3);
     problem.logits[4] = NAN;
     problem.logits[20 + 4] = -kInfinity;
@@ -66,7 +65,7 @@ TEST("verify: a NaN that meets a masked token in the other row is a fault still"
 }
 
 TEST("verify: plus infinity is a fault, and so is guidance that overflows") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     Problem problem = small_problem();
     set_row(problem, 1, {0, kInfinity, 0, 0, 0});
     CHECK(run_verify(kernels, problem).result.fault == VerifyFault::NotANumber);
@@ -80,7 +79,7 @@ TEST("verify: plus infinity is a fault, and so is guidance that overflows") {
 }
 
 TEST("verify: a row that masks every token is a fault, and names itself") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     Problem problem = small_problem();
     set_row(problem, 2, {-kInfinity, -kInfinity, -kInfinity, -kInfinity, -kInfinity});
     const Outcome outcome = run_verify(kernels, problem);
@@ -90,7 +89,7 @@ TEST("verify: a row that masks every token is a fault, and names itself") {
 }
 
 TEST("verify: two rows whose masks leave nothing in common are a fault") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     Problem problem = random_problem(Shape::Normal, ElementType::F32, 2, 1, 20, 3);
     for (int v = 0; v < 20; ++v) problem.logits[v % 2 * 20 + v] = -kInfinity;
     CHECK(run_verify(kernels, problem).result.fault == VerifyFault::NoFinite);
@@ -98,7 +97,7 @@ TEST("verify: two rows whose masks leave nothing in common are a fault") {
 }
 
 TEST("verify: the only unmasked token is certain") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     for (Coupling coupling : kCouplings) {
       Problem problem = small_problem(coupling);
       for (int row = 0; row < 3; ++row) {
@@ -112,7 +111,7 @@ TEST("verify: the only unmasked token is certain") {
 }
 
 TEST("verify: temperature 0 takes the lowest of equal maxima, whatever top-k and top-p say") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     for (Coupling coupling : kCouplings) {
       for (bool with_laws : {true, false}) {
         Problem problem = small_problem(coupling);
@@ -130,7 +129,7 @@ TEST("verify: temperature 0 takes the lowest of equal maxima, whatever top-k and
 }
 
 TEST("verify: top-k keeps ties at its threshold") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     Problem problem = small_problem();
     problem.settings.sampler.top_k = 2;
     for (int row = 0; row < 3; ++row) set_row(problem, row, {5, 1, 1, 1, 0});
@@ -141,7 +140,7 @@ TEST("verify: top-k keeps ties at its threshold") {
 }
 
 TEST("verify: minus zero and zero tie") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     Problem problem = small_problem();
     problem.settings.sampler.top_k = 2;
     for (int row = 0; row < 3; ++row) set_row(problem, row, {5, 0.0f, -0.0f, -1, -2});
@@ -156,7 +155,7 @@ TEST("verify: minus zero and zero tie") {
 }
 
 TEST("verify: top-p keeps at least the likeliest token, and all at 1") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     Problem problem = small_problem();
     for (int row = 0; row < 3; ++row) set_row(problem, row, {5, 4, 3, 2, 1});
     problem.settings.sampler.top_p = 1e-6f;
@@ -167,7 +166,7 @@ TEST("verify: top-p keeps at least the likeliest token, and all at 1") {
 }
 
 TEST("verify: top-k of at least the vocabulary cuts nothing") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     Problem problem = small_problem();
     const Outcome all = run_verify(kernels, problem);
     for (int32_t top_k : {5, 6, 1 << 30}) {
@@ -178,7 +177,7 @@ TEST("verify: top-k of at least the vocabulary cuts nothing") {
 }
 
 TEST("verify: a position that was fed noisy keeps its draft but cannot be passed") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     for (Coupling coupling : kCouplings) {
       Problem problem = small_problem(coupling);
       for (int row = 0; row < 3; ++row) set_row(problem, row, {-50, -50, 50, -50, -50});
@@ -193,7 +192,7 @@ TEST("verify: a position that was fed noisy keeps its draft but cannot be passed
 }
 
 TEST("verify: a position without a draft stops the prefix and gets a token") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     for (Coupling coupling : kCouplings) {
       Problem problem = small_problem(coupling);
       for (int row = 0; row < 3; ++row) set_row(problem, row, {-50, -50, 50, -50, -50});
@@ -207,7 +206,7 @@ TEST("verify: a position without a draft stops the prefix and gets a token") {
 }
 
 TEST("verify: a draft whose law said zero is judged the same way every time") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     Problem problem = small_problem();
     problem.laws = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0};  // q(2) = 0
     CHECK_EQUAL(run_verify(kernels, problem).result.kept, 3);
@@ -220,7 +219,7 @@ TEST("verify: a draft whose law said zero is judged the same way every time") {
 }
 
 TEST("verify: Gumbel tokens do not depend on pass, window, ring or neighbours") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     Problem wide = random_problem(Shape::Normal, ElementType::F32, 1, 17, 111, 8);
     wide.settings.coupling = Coupling::Gumbel;
     const Outcome outcome = run_verify(kernels, wide);
@@ -238,7 +237,7 @@ TEST("verify: Gumbel tokens do not depend on pass, window, ring or neighbours") 
 }
 
 TEST("verify: guidance of 0 is the unconditional row, of 1 the conditional one") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     Problem problem = random_problem(Shape::Ties, ElementType::F32, 2, 1, 40, 8);
     for (int32_t row : {0, 1}) {
       problem.settings.sampler.guidance = row == 0 ? 1.0f : 0.0f;
@@ -252,7 +251,7 @@ TEST("verify: guidance of 0 is the unconditional row, of 1 the conditional one")
 }
 
 TEST("verify: an empty window does nothing") {
-  for_both([](const Kernels& kernels) {
+  for_all([](const Kernels& kernels) {
     Problem problem = small_problem();
     problem.settings.window.count = 0;
     const Outcome outcome = run_verify(kernels, problem);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "check.h"
+#include "kernel_problem.h"
 #include "kernel_statistics.h"
 
 namespace sjd2::test {
@@ -19,17 +20,18 @@ void check_law(const Kernels& kernels, Coupling coupling, const Sampler& sampler
 }
 
 TEST("verify: the new token has law p under every coupling (chi-square, false alarm 1e-6)") {
-  for (const Kernels* kernels : {&reference::kernels, &cpu::kernels}) {
+  for (const cpu::Target& implementation : implementations()) {
     for (Coupling coupling : {Coupling::Independent, Coupling::Maximal, Coupling::Gumbel}) {
-      check_law(*kernels, coupling, {});
-      check_law(*kernels, coupling, {.temperature = 1.5f, .top_k = 5, .top_p = 0.9f});
+      check_law(*implementation.kernels, coupling, {});
+      check_law(*implementation.kernels, coupling,
+                {.temperature = 1.5f, .top_k = 5, .top_p = 0.9f});
     }
   }
 }
 
 TEST("verify: maximal coupling keeps drafts at the rate 1 - TV(p, q) (false alarm 1e-6)") {
-  for (const Kernels* kernels : {&reference::kernels, &cpu::kernels}) {
-    const Tally tally = tally_verify(*kernels, Coupling::Maximal, {});
+  for (const cpu::Target& implementation : implementations()) {
+    const Tally tally = tally_verify(*implementation.kernels, Coupling::Maximal, {});
     const double expected = 1 - tally.total_variation;
     const double deviation = std::sqrt(expected * (1 - expected) / tally.trials);
     CHECK(std::fabs(tally.kept / tally.trials - expected) < 4.9 * deviation);
@@ -39,8 +41,8 @@ TEST("verify: maximal coupling keeps drafts at the rate 1 - TV(p, q) (false alar
 // Of two argmax of (log p + g) and (log q + g), both are v if v wins under max(p, q): the chance of
 // that is sum min / sum max = (1 - TV) / (1 + TV) at least.
 TEST("verify: Gumbel coupling keeps drafts at a rate between its bound and 1 - TV(p, q)") {
-  for (const Kernels* kernels : {&reference::kernels, &cpu::kernels}) {
-    const Tally tally = tally_verify(*kernels, Coupling::Gumbel, {});
+  for (const cpu::Target& implementation : implementations()) {
+    const Tally tally = tally_verify(*implementation.kernels, Coupling::Gumbel, {});
     const double tv = tally.total_variation;
     const double deviation = 0.5 / std::sqrt(tally.trials);
     CHECK(tally.kept / tally.trials > (1 - tv) / (1 + tv) - 4.9 * deviation);
@@ -49,10 +51,12 @@ TEST("verify: Gumbel coupling keeps drafts at a rate between its bound and 1 - T
 }
 
 TEST("verify: independent drafts right of the stop are fresh, whatever the old draft was") {
-  for (const Kernels* kernels : {&reference::kernels, &cpu::kernels}) {
-    const double dependence = fresh_draft_dependence(*kernels, Coupling::Independent);
+  for (const cpu::Target& implementation : implementations()) {
+    const double dependence =
+        fresh_draft_dependence(*implementation.kernels, Coupling::Independent);
     CHECK(dependence < chi_square_limit(6 * 6));
-    CHECK(fresh_draft_dependence(*kernels, Coupling::Maximal) > chi_square_limit(6 * 6));
+    CHECK(fresh_draft_dependence(*implementation.kernels, Coupling::Maximal) >
+          chi_square_limit(6 * 6));
   }
 }
 
