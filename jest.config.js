@@ -13,6 +13,6 @@ module.exports = {
   },
   // Packages that `npm run package` made hold a second package.json of the same name.
   modulePathIgnorePatterns: ['<rootDir>/build/'],
-  // A model is loaded and pictures are drawn in many of these tests.
-  testTimeout: 120_000,
+  // A model is loaded and pictures are drawn in many of these tests; a busy machine takes its time.
+  testTimeout: 300_000,
 };

@@ -60,8 +60,8 @@ async function compare(prompt: string, flags: CompareFlags): Promise<void> {
   const chosen = flags.decoders?.split(',').map((name) => oneOf('decoders', name.trim(), DECODERS));
   const scale = integer('scale', flags.scale, 1, 16);
   const [path] = outputPaths(flags.output, flags.output ? prompt : `${prompt} compared`, 1);
-  await checkWritable([path as string]);
   await interruptible(async (signal) => {
+    await checkWritable([path as string]);
     const model = await loadModel(flags.model, { ...loadOptions(flags), signal });
     try {
       const decoders =

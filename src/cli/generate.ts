@@ -51,8 +51,8 @@ Examples:
 async function generate(prompt: string, flags: GenerateFlags): Promise<void> {
   const count = integer('count', flags.count, 1, MAX_COUNT);
   const paths = outputPaths(flags.output, prompt, count);
-  await checkWritable(paths);
   await interruptible(async (signal) => {
+    await checkWritable(paths);
     const options = { ...generationOptions(flags), decoder: flags.decoder, count, signal };
     const model = await loadModel(flags.model, { ...loadOptions(flags), signal });
     try {

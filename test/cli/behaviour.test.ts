@@ -32,7 +32,9 @@ describe('an interrupted run', () => {
 
   test('with --json prints nothing', async () => {
     const child = start(work.folder, [...MANY, '--json']);
-    while ((await work.files()).length === 0) await new Promise((next) => setTimeout(next, 20));
+    while (!(await work.files()).includes('x-1.png')) {
+      await new Promise((next) => setTimeout(next, 20));
+    }
     child.kill('SIGINT');
     expect(await child.outcome).toMatchObject({ code: 130, stdout: '' });
   });
@@ -107,7 +109,9 @@ describe('sjd2 info', () => {
 
 describe('sjd2 compare', () => {
   test('draws one sheet with a picture for each decoder, and a table', async () => {
-    const { code, stdout, stderr } = await work.run('compare', 'a red apple', '-o', 'sheet.png');
+    const { code, stdout, stderr } = await work.run(
+      ...['compare', 'a red apple', '-o', 'sheet.png', '--window', '16'],
+    );
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const lines = stdout.trim().split('\n');
     expect(lines.map((line) => line.split(' ')[0])).toEqual([
