@@ -18,12 +18,12 @@ class Error : public std::runtime_error {
 };
 
 namespace codes {
-inline constexpr char kRuntime[] = "ERR_RUNTIME";      // ONNX Runtime is missing or refused something
-inline constexpr char kModel[] = "ERR_MODEL";          // the package contradicts itself
-inline constexpr char kNumerics[] = "ERR_NUMERICS";    // NaN, or a row of logits without a finite one
-inline constexpr char kAborted[] = "ERR_ABORTED";      // cancelled by the user
-inline constexpr char kState[] = "ERR_STATE";          // used while busy, finished or disposed
-inline constexpr char kArgument[] = "ERR_ARGUMENT";    // what would otherwise crash
+inline constexpr char kRuntime[] = "ERR_RUNTIME";    // ONNX Runtime is missing or refused something
+inline constexpr char kModel[] = "ERR_MODEL";        // the package contradicts itself
+inline constexpr char kNumerics[] = "ERR_NUMERICS";  // NaN, or a row of logits without a finite one
+inline constexpr char kAborted[] = "ERR_ABORTED";    // cancelled by the user
+inline constexpr char kState[] = "ERR_STATE";        // used while busy, finished or disposed
+inline constexpr char kArgument[] = "ERR_ARGUMENT";  // what would otherwise crash
 }  // namespace codes
 
 }  // namespace sjd2

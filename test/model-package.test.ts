@@ -22,7 +22,6 @@ function copy(edit: (manifest: Json) => void = () => {}): string {
   return folder;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: manifests are damaged on purpose here
 type Json = any;
 
 test.each<[string, (manifest: Json) => void, RegExp]>([
@@ -50,7 +49,11 @@ test.each<[string, (manifest: Json) => void, RegExp]>([
   ['another number of layers', (m) => (m.layers = 7), /past_key_values\.6\.0\.key/],
   ['another cache length', (m) => (m.maxLength += 8), /past_key_values\.0\.0\.key/],
   ['a begin token that does not exist', (m) => (m.prompt.begin = '<begin>'), /begin token <begin>/],
-  ['another picture size', (m) => (m.image.width = 65), /image\.onnx|image of .*image_decoder\.onnx to be .*65/],
+  [
+    'another picture size',
+    (m) => (m.image.width = 65),
+    /image\.onnx|image of .*image_decoder\.onnx to be .*65/,
+  ],
   ['no decoder at all', (m) => (m.files.decoder = {}), /files\.decoder/],
 ])('%s is an error of the package', async (_what, edit, message) => {
   const folder = copy(edit);

@@ -66,7 +66,8 @@ Napi::Function GenerationObject::define(Napi::Env env) {
                       InstanceMethod<&GenerationObject::dispose>("dispose")});
 }
 
-GenerationObject::GenerationObject(const Napi::CallbackInfo& info) : Tagged<GenerationObject>(info) {
+GenerationObject::GenerationObject(const Napi::CallbackInfo& info)
+    : Tagged<GenerationObject>(info) {
   info.This().As<Napi::Object>().TypeTag(&kTag);
 }
 

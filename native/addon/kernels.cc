@@ -53,8 +53,8 @@ EmbeddingTable read_table(Napi::Object from, std::vector<Napi::ObjectReference>&
   t.hidden = integer_field(table, "hidden");
   t.vocabulary = integer_field(table, "vocabulary");
   if (t.hidden < 1 || t.vocabulary < 1) wrong(from.Env(), "table", "of at least one by one");
-  t.embedding = view<float>(table, "embedding", napi_float32_array,
-                            size_t(t.vocabulary) * t.hidden, keep);
+  t.embedding =
+      view<float>(table, "embedding", napi_float32_array, size_t(t.vocabulary) * t.hidden, keep);
   t.mean = view<float>(table, "mean", napi_float32_array, t.hidden, keep);
   t.std = view<float>(table, "std", napi_float32_array, t.hidden, keep);
   return t;
@@ -105,9 +105,9 @@ Call<NoiseArgs> read_noise(Napi::Object from) {
   a.drafts = view<int32_t>(from, "drafts", napi_int32_array, slots, call.keep);
   a.level = view<int32_t>(from, "level", napi_int32_array, slots, call.keep);
   a.z = view<float>(from, "z", napi_float32_array, slots * a.table.hidden, call.keep);
-  a.out = view<float>(from, "out", napi_float32_array,
-                      size_t(a.rows - 1) * a.row_stride + size_t(a.fed) * a.table.hidden,
-                      call.keep);
+  a.out =
+      view<float>(from, "out", napi_float32_array,
+                  size_t(a.rows - 1) * a.row_stride + size_t(a.fed) * a.table.hidden, call.keep);
   check_ring(from.Env(), a.window, a.drafts, a.table.vocabulary, a.level, a.levels.steps, false);
   return call;
 }
@@ -194,17 +194,15 @@ void define(Napi::Env env, Napi::Object exports, const std::string& name,
                   return convert(info.Env(), kernel(call.args));
                 });
               }));
-  exports.Set(name + "Async",
-              Napi::Function::New(env, [=](const Napi::CallbackInfo& info) -> Napi::Value {
-                return guarded(info.Env(), [&] {
-                  auto call = std::make_shared<Call<Args>>(read(object_argument(info, 0)));
-                  return PromiseWorker<Result>::run(
-                      info.Env(), "sjd2.kernel", [call, kernel] { return kernel(call->args); },
-                      [call, convert](Napi::Env env, Result& result) {
-                        return convert(env, result);
-                      });
-                });
-              }));
+  exports.Set(
+      name + "Async", Napi::Function::New(env, [=](const Napi::CallbackInfo& info) -> Napi::Value {
+        return guarded(info.Env(), [&] {
+          auto call = std::make_shared<Call<Args>>(read(object_argument(info, 0)));
+          return PromiseWorker<Result>::run(
+              info.Env(), "sjd2.kernel", [call, kernel] { return kernel(call->args); },
+              [call, convert](Napi::Env env, Result& result) { return convert(env, result); });
+        });
+      }));
 }
 
 bool run_noise(const NoiseArgs& args) {

@@ -22,8 +22,8 @@ Pixels run_image_decoder(ModelCore& core, const std::vector<int32_t>& tokens) {
   pixels.values.resize(3 * pixels.shape[2] * pixels.shape[3]);
   ort::Binding binding(graph);
   binding.input("tokens", ort::borrow_tensor(library, library.cpu_memory(), ids.data(),
-                                             ids.size() * sizeof(int64_t),
-                                             {1, int64_t(ids.size())}, ort::kInt64));
+                                             ids.size() * sizeof(int64_t), {1, int64_t(ids.size())},
+                                             ort::kInt64));
   binding.output("image", ort::borrow_tensor(library, library.cpu_memory(), pixels.values.data(),
                                              pixels.values.size() * sizeof(float), pixels.shape,
                                              ort::kFloat32));
@@ -69,11 +69,11 @@ const ort::Graph& ModelCore::image_decoder() {
 }
 
 Napi::Function Model::define(Napi::Env env) {
-  return DefineClass(env, kName,
-                     {InstanceMethod<&Model::load>("load"),
-                      InstanceMethod<&Model::decode_image>("decodeImage"),
-                      InstanceMethod<&Model::generation>("generation"),
-                      InstanceMethod<&Model::dispose>("dispose")});
+  return DefineClass(
+      env, kName,
+      {InstanceMethod<&Model::load>("load"), InstanceMethod<&Model::decode_image>("decodeImage"),
+       InstanceMethod<&Model::generation>("generation"),
+       InstanceMethod<&Model::dispose>("dispose")});
 }
 
 Model::Model(const Napi::CallbackInfo& info) : Tagged<Model>(info) {
@@ -127,7 +127,8 @@ Napi::Value Model::load(const Napi::CallbackInfo& info) {
       [](Napi::Env env, bool&) { return env.Undefined(); });
 }
 
-// decodeImage(tokens: Int32Array): Promise<{pixels: Float32Array [3, height, width], height, width}>
+// decodeImage(tokens: Int32Array): Promise<{pixels: Float32Array [3, height, width], height,
+// width}>
 Napi::Value Model::decode_image(const Napi::CallbackInfo& info) {
   check(info);
   const auto tokens = copy_array<int32_t>(info[0], "tokens");
@@ -138,8 +139,7 @@ Napi::Value Model::decode_image(const Napi::CallbackInfo& info) {
     }
   }
   return PromiseWorker<Pixels>::run(
-      info.Env(), "sjd2.decodeImage",
-      [core, tokens] { return run_image_decoder(*core, tokens); },
+      info.Env(), "sjd2.decodeImage", [core, tokens] { return run_image_decoder(*core, tokens); },
       [](Napi::Env env, Pixels& pixels) {
         Napi::Float32Array values = Napi::Float32Array::New(env, pixels.values.size());
         std::copy(pixels.values.begin(), pixels.values.end(), values.Data());

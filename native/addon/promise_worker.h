@@ -13,14 +13,14 @@ namespace sjd2::addon {
 template <typename Result>
 class PromiseWorker final : public Napi::AsyncWorker {
  public:
-  using Work = std::function<Result()>;                          // on the worker thread
+  using Work = std::function<Result()>;                            // on the worker thread
   using Convert = std::function<Napi::Value(Napi::Env, Result&)>;  // on the JavaScript thread
-  using Settled = std::function<void()>;                         // on the JavaScript thread
+  using Settled = std::function<void()>;                           // on the JavaScript thread
 
-  static Napi::Promise run(Napi::Env env, const char* name, Work work, Convert convert,
-                           Settled settled = [] {}) {
-    auto* worker = new PromiseWorker(env, name, std::move(work), std::move(convert),
-                                     std::move(settled));
+  static Napi::Promise run(
+      Napi::Env env, const char* name, Work work, Convert convert, Settled settled = [] {}) {
+    auto* worker =
+        new PromiseWorker(env, name, std::move(work), std::move(convert), std::move(settled));
     const Napi::Promise promise = worker->deferred_.Promise();
     worker->Queue();
     return promise;

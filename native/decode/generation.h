@@ -46,7 +46,8 @@ struct Schedule {
 };
 
 struct Settings {
-  std::vector<float> prompt;  // [rows, prompt_length, hidden] input embeddings, begin token included
+  std::vector<float>
+      prompt;  // [rows, prompt_length, hidden] input embeddings, begin token included
   int32_t prompt_length = 0;
   int32_t length = 0;    // image tokens to generate
   int32_t columns = 0;   // tokens per raster row, for Initial::Up

@@ -41,8 +41,8 @@ OnnxTransformer::OnnxTransformer(const OnnxDecoder& decoder, Device& device, int
   const size_t rows = d.transformer.rows;
   inputs_ = Buffer<float>(device, rows * max_inputs * d.transformer.hidden);
   logits_ = Buffer<float>(device, rows * max_logits * d.transformer.vocabulary);
-  cache_ = Buffer<float>(device, rows * d.layers * 2 * d.kv_heads * d.transformer.max_length *
-                                     d.head_size);
+  cache_ = Buffer<float>(device,
+                         rows * d.layers * 2 * d.kv_heads * d.transformer.max_length * d.head_size);
   past_ = Buffer<int32_t>(device, rows);
   total_ = Buffer<int32_t>(host(), 1);
   first_logit_ = Buffer<int64_t>(host(), 1);
@@ -64,12 +64,11 @@ const ort::Binding& OnnxTransformer::binding(int32_t count, int32_t logits) {
   const DecoderShape& d = decoder_.shape();
   const TransformerShape& t = d.transformer;
   ort::Binding binding(decoder_.graph());
-  binding.input("inputs_embeds", tensor(inputs_.data(), inputs_.bytes(), {t.rows, count, t.hidden},
-                                        ort::kFloat32));
+  binding.input("inputs_embeds",
+                tensor(inputs_.data(), inputs_.bytes(), {t.rows, count, t.hidden}, ort::kFloat32));
   binding.input("seqlens_k", tensor(past_.data(), past_.bytes(), {t.rows}, ort::kInt32));
   binding.input("total_sequence_length", tensor(total_.data(), total_.bytes(), {}, ort::kInt32));
-  binding.input("first_logit",
-                tensor(first_logit_.data(), first_logit_.bytes(), {1}, ort::kInt64));
+  binding.input("first_logit", tensor(first_logit_.data(), first_logit_.bytes(), {1}, ort::kInt64));
   binding.output("logits", tensor(logits_.data(), logits_.bytes(), {t.rows, logits, t.vocabulary},
                                   ort::kFloat32));
   const size_t plane = size_t(d.kv_heads) * t.max_length * d.head_size;

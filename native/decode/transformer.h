@@ -21,7 +21,8 @@ class Transformer {
   virtual ~Transformer() = default;
   virtual const TransformerShape& shape() const = 0;
 
-  // [rows, count, hidden] of the next run: row r, position j at inputs() + (r * count + j) * hidden.
+  // [rows, count, hidden] of the next run: row r, position j at inputs() + (r * count + j) *
+  // hidden.
   virtual float* inputs() = 0;
   // [rows, count - first_logit, vocabulary] of the last run; the output at an input position is the
   // law of the NEXT token.

@@ -55,8 +55,8 @@ Library& Library::open(const std::string& path) {
     library = new Library(path);
   } else if (library->path_ != path) {
     throw Error(codes::kRuntime, "Expected one ONNX Runtime per process but " + library->path_ +
-                                     " (version " + library->version_ +
-                                     ") is loaded already and " + path + " was asked for");
+                                     " (version " + library->version_ + ") is loaded already and " +
+                                     path + " was asked for");
   }
   return *library;
 }
@@ -65,7 +65,8 @@ Library::Library(const std::string& path) : path_(path) {
   disable_telemetry();
   std::string why;
   void* handle = open_shared(path, &why);
-  if (!handle) throw Error(codes::kRuntime, "Could not load ONNX Runtime from " + path + ": " + why);
+  if (!handle)
+    throw Error(codes::kRuntime, "Could not load ONNX Runtime from " + path + ": " + why);
   const auto get_base =
       reinterpret_cast<const ApiBase* (*)()>(find_symbol(handle, "OrtGetApiBase"));
   if (!get_base) throw Error(codes::kRuntime, path + " is not an ONNX Runtime library");

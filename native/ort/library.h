@@ -27,8 +27,8 @@ class Library {
   // Calls the entry; a returned error status becomes an Error (ERR_RUNTIME) with its text.
   template <typename Signature, size_t Slot, typename... Args>
   auto call(Function<Signature, Slot>, Args... args) const {
-    const auto function =
-        reinterpret_cast<typename Function<Signature, Slot>::Pointer>(const_cast<void*>(api_[Slot]));
+    const auto function = reinterpret_cast<typename Function<Signature, Slot>::Pointer>(
+        const_cast<void*>(api_[Slot]));
     using Result = decltype(function(args...));
     if constexpr (std::is_same_v<Result, Status*>) {
       if (Status* status = function(args...)) raise(status);

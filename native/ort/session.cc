@@ -50,8 +50,7 @@ Graph::Graph(Library& library, const std::string& path, const GraphOptions& opti
   // Spinning threads on shared cores double the time of a pass: they steal from the one that works.
   library.call(AddSessionConfigEntry, settings.get(), "session.intra_op.allow_spinning", "0");
   Session* session = nullptr;
-  library.call(CreateSession, library.env(), native_path(path).c_str(),
-               settings.get(), &session);
+  library.call(CreateSession, library.env(), native_path(path).c_str(), settings.get(), &session);
   session_ = SessionHandle(library, session);
   inputs_ = describe(true);
   outputs_ = describe(false);
@@ -126,26 +125,22 @@ Binding::Binding(const Graph& graph) : graph_(graph) {
 }
 
 void Binding::input(const std::string& name, ValueHandle value) {
-  graph_.library().call(BindInput, binding_.get(), name.c_str(),
-                        value.get());
+  graph_.library().call(BindInput, binding_.get(), name.c_str(), value.get());
   values_.push_back(std::move(value));
 }
 
 void Binding::output(const std::string& name, ValueHandle value) {
-  graph_.library().call(BindOutput, binding_.get(), name.c_str(),
-                        value.get());
+  graph_.library().call(BindOutput, binding_.get(), name.c_str(), value.get());
   values_.push_back(std::move(value));
 }
 
 void Binding::in_place(const std::string& input, const std::string& output, ValueHandle value) {
-  graph_.library().call(BindInput, binding_.get(), input.c_str(),
-                        value.get());
+  graph_.library().call(BindInput, binding_.get(), input.c_str(), value.get());
   this->output(output, std::move(value));
 }
 
 void Binding::run(const RunOptions* options) const {
-  graph_.library().call(RunWithBinding, graph_.session(), options,
-                        binding_.get());
+  graph_.library().call(RunWithBinding, graph_.session(), options, binding_.get());
 }
 
 }  // namespace sjd2::ort

@@ -1,5 +1,6 @@
 // The smallest test harness that reports well: sentence-named cases, checks that print both sides.
-// A case may fail several checks; the process exit code is the number of failed cases (at most 100).
+// A case may fail several checks; the process exit code is the number of failed cases (at most
+// 100).
 #pragma once
 
 #include <cstdio>
@@ -72,10 +73,10 @@ inline int run(int argc, char** argv) {
 
 #define SJD2_JOIN2(a, b) a##b
 #define SJD2_JOIN(a, b) SJD2_JOIN2(a, b)
-#define TEST(name)                                                                              \
-  static void SJD2_JOIN(test_body_, __LINE__)();                                                \
-  static const ::sjd2::test::Register SJD2_JOIN(test_case_, __LINE__)(name,                     \
-                                                                      SJD2_JOIN(test_body_, __LINE__)); \
+#define TEST(name)                                                     \
+  static void SJD2_JOIN(test_body_, __LINE__)();                       \
+  static const ::sjd2::test::Register SJD2_JOIN(test_case_, __LINE__)( \
+      name, SJD2_JOIN(test_body_, __LINE__));                          \
   static void SJD2_JOIN(test_body_, __LINE__)()
 #define CHECK(condition) ::sjd2::test::check_true((condition), #condition, __FILE__, __LINE__)
 #define CHECK_MESSAGE(condition, message) \

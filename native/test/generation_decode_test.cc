@@ -73,8 +73,7 @@ TEST("the widths may change from pass to pass") {
                                kSampler, 4, cpu::kernels);
   for (const Initial initial : {Initial::Left, Initial::Noise}) {
     const DecoderSetup setup{"mixed", 16, Coupling::Gumbel, initial, 2};
-    const auto generation =
-        make_generation(wide_toy(), kLength, setup, kSampler, 4, cpu::kernels);
+    const auto generation = make_generation(wide_toy(), kLength, setup, kSampler, 4, cpu::kernels);
     for (int32_t i = 0; !generation->done(); ++i) generation->pass({1 + i * 7 % 16, 0});
     CHECK(generation->tokens() == expected);
   }

@@ -43,7 +43,8 @@ std::vector<double> exact_joint(const ToyModel& toy, const Sampler& sampler) {
     double p = 1;
     for (int32_t i = 0, rest = image; i < kLength; ++i, rest /= kVocabulary) {
       for (int32_t row = 0; row < rows; ++row) {
-        const int32_t previous = i ? image / int32_t(std::pow(kVocabulary, i - 1)) % kVocabulary : 0;
+        const int32_t previous =
+            i ? image / int32_t(std::pow(kVocabulary, i - 1)) % kVocabulary : 0;
         const float* input = i ? &toy.embedding[previous * d] : &toy.prompt[row * d];
         std::copy_n(input, d, transformer.inputs() + row * d);
       }
@@ -98,9 +99,8 @@ ChiSquare sample_and_compare(const ToyModel& toy, const std::vector<double>& joi
     ++counts[image];
   }
   const ChiSquare result = compare(joint, counts);
-  std::printf("     %-44s chi-square %8.1f, limit %.1f, %.2f tokens per pass\n",
-              setup.name.c_str(), result.value, result.limit,
-              double(kSamples) * kLength / passes);
+  std::printf("     %-44s chi-square %8.1f, limit %.1f, %.2f tokens per pass\n", setup.name.c_str(),
+              result.value, result.limit, double(kSamples) * kLength / passes);
   return result;
 }
 
