@@ -1,10 +1,14 @@
 // Lists the addon's C++ sources for binding.gyp; CMakeLists.txt is the build that we maintain.
-const { readdirSync } = require('node:fs');
+const { existsSync, readdirSync } = require('node:fs');
 const { join } = require('node:path');
 
+const root = join(__dirname, '..');
 const folders = ['kernels/reference', 'kernels/cpu', 'device', 'ort', 'decode', 'addon'];
-for (const folder of folders.map((name) => join('native', name))) {
-  for (const file of readdirSync(join(__dirname, '..', folder))) {
-    if (file.endsWith('.cc')) console.log(`${folder}/${file}`);
+// The device needs the launcher of its kernels, and nothing else does.
+if (existsSync(join(root, 'native', 'device', 'cuda'))) folders.push('device/cuda', 'kernels/cuda');
+
+for (const folder of folders) {
+  for (const file of readdirSync(join(root, 'native', folder))) {
+    if (file.endsWith('.cc')) console.log(`native/${folder}/${file}`);
   }
 }
