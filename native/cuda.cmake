@@ -1,27 +1,91 @@
-# Everything CUDA. The kernels are always compiled twice over: by nvcc into one fatbin where nvcc
-# is, and by the C++ compiler for the emulation that the tests run. docs/cuda.md tells the story.
+# Everything CUDA. nvcc makes one fatbin of the kernels, where nvcc is; the C++ compiler compiles the
+# same files for the emulation that the tests run, everywhere. docs/cuda.md tells the story.
 set(SJD2_CUDA_DIR ${CMAKE_CURRENT_LIST_DIR})
+file(GLOB SJD2_CUDA_KERNELS CONFIGURE_DEPENDS
+  ${SJD2_CUDA_DIR}/kernels/cuda/*.cu ${SJD2_CUDA_DIR}/kernels/cuda/*.cuh
+  ${SJD2_CUDA_DIR}/kernels/cuda/params.h)
+# -fmad=false: a fused multiply-add where the source says so and nowhere else.
+set(SJD2_NVCC_FLAGS -std=c++20 -fmad=false -I${SJD2_CUDA_DIR})
 
-if(SJD2_TESTS AND NOT MSVC)
-  # The emulated kernels: the .cu files, one fiber per CUDA thread.
-  add_library(sjd2_simt STATIC
-    ${SJD2_CUDA_DIR}/test/simt/fiber.cc
-    ${SJD2_CUDA_DIR}/test/simt/grid.cc
-    ${SJD2_CUDA_DIR}/test/simt/emulated_kernels.cc
-    ${SJD2_CUDA_DIR}/kernels/cuda/launch.cc)
-  target_include_directories(sjd2_simt PUBLIC ${SJD2_CUDA_DIR} ${SJD2_CUDA_DIR}/test)
-  target_compile_definitions(sjd2_simt PUBLIC SJD2_SIMT)
-  # nvcc's #pragma unroll means nothing here.
-  target_compile_options(sjd2_simt PUBLIC -Wno-unknown-pragmas)
-  target_link_libraries(sjd2_simt PUBLIC sjd2_kernels)
+# --- The device side of the engine, and the fatbin inside it.
+target_sources(sjd2_engine PRIVATE
+  ${SJD2_CUDA_DIR}/device/cuda/driver.cc
+  ${SJD2_CUDA_DIR}/device/cuda/module.cc
+  ${SJD2_CUDA_DIR}/device/cuda/cuda_device.cc
+  ${SJD2_CUDA_DIR}/kernels/cuda/launch.cc)
 
-  add_executable(simt_test
-    ${SJD2_CUDA_DIR}/test/kernels_main.cc
-    ${SJD2_CUDA_DIR}/test/kernel_problem.cc
-    ${SJD2_CUDA_DIR}/test/verify_checker.cc
-    ${SJD2_CUDA_DIR}/test/simt/verify_simt_test.cc
-    ${SJD2_CUDA_DIR}/test/simt/element_simt_test.cc
-    ${SJD2_CUDA_DIR}/test/simt/mutants_simt_test.cc)
-  target_link_libraries(simt_test PRIVATE sjd2_simt)
-  add_test(NAME cuda_emulated COMMAND simt_test)
+set(SJD2_CUDA_ARCHITECTURES 80 86 89 90 100 120 CACHE STRING "GPU architectures of the fatbin")
+find_program(SJD2_NVCC nvcc PATHS /usr/local/cuda/bin $ENV{CUDA_PATH}/bin)
+if(SJD2_NVCC AND NOT MSVC AND NOT APPLE)
+  set(SJD2_FATBIN ${CMAKE_CURRENT_BINARY_DIR}/sjd2_kernels.fatbin)
+  set(SJD2_TARGETS -gencode arch=compute_80,code=compute_80)  # PTX for what comes after
+  foreach(arch ${SJD2_CUDA_ARCHITECTURES})
+    list(APPEND SJD2_TARGETS -gencode arch=compute_${arch},code=sm_${arch})
+  endforeach()
+  # A register spill would go unnoticed until someone profiles: it fails the build.
+  add_custom_command(
+    OUTPUT ${SJD2_FATBIN}
+    COMMAND ${SJD2_NVCC} ${SJD2_NVCC_FLAGS} ${SJD2_TARGETS} -Wno-deprecated-gpu-targets
+            -Xptxas --warn-on-spills -Werror all-warnings --compress-mode=size
+            --fatbin -o ${SJD2_FATBIN} ${SJD2_CUDA_DIR}/kernels/cuda/kernels.cu
+    DEPENDS ${SJD2_CUDA_KERNELS}
+    COMMENT "Compiling the CUDA kernels (about half a minute)"
+    VERBATIM)
+  set_source_files_properties(${SJD2_CUDA_DIR}/device/cuda/module.cc PROPERTIES
+    OBJECT_DEPENDS ${SJD2_FATBIN}
+    COMPILE_DEFINITIONS "SJD2_FATBIN=\"${SJD2_FATBIN}\"")
+  target_sources(sjd2_engine PRIVATE ${SJD2_FATBIN})
+else()
+  message(STATUS "sjd2: no nvcc, so this build has no CUDA kernels and runs on the CPU only")
+endif()
+
+if(NOT SJD2_TESTS OR MSVC OR APPLE)
+  return()
+endif()
+
+# --- Tests that need no GPU.
+set(SJD2_CUDA_TEST_DIR ${SJD2_CUDA_DIR}/test)
+
+# The emulated kernels: the .cu files, one fiber per CUDA thread.
+add_library(sjd2_simt STATIC
+  ${SJD2_CUDA_TEST_DIR}/simt/fiber.cc
+  ${SJD2_CUDA_TEST_DIR}/simt/grid.cc
+  ${SJD2_CUDA_TEST_DIR}/simt/emulated_kernels.cc
+  ${SJD2_CUDA_DIR}/kernels/cuda/launch.cc)
+target_include_directories(sjd2_simt PUBLIC ${SJD2_CUDA_DIR} ${SJD2_CUDA_TEST_DIR})
+target_compile_definitions(sjd2_simt PUBLIC SJD2_SIMT)
+# nvcc's #pragma unroll means nothing here.
+target_compile_options(sjd2_simt PUBLIC -Wno-unknown-pragmas)
+target_link_libraries(sjd2_simt PUBLIC sjd2_kernels)
+
+add_executable(cuda_simt_test
+  ${SJD2_CUDA_TEST_DIR}/kernels_main.cc
+  ${SJD2_CUDA_TEST_DIR}/kernel_problem.cc
+  ${SJD2_CUDA_TEST_DIR}/verify_checker.cc
+  ${SJD2_CUDA_TEST_DIR}/simt/verify_simt_test.cc
+  ${SJD2_CUDA_TEST_DIR}/simt/element_simt_test.cc
+  ${SJD2_CUDA_TEST_DIR}/simt/mutants_simt_test.cc)
+target_link_libraries(cuda_simt_test PRIVATE sjd2_simt)
+add_test(NAME cuda_simt COMMAND cuda_simt_test)
+
+# The fake driver, which the engine loads in place of libcuda.so.1.
+if(SJD2_FATBIN)
+  add_library(sjd2_fake_cuda SHARED
+    ${SJD2_CUDA_TEST_DIR}/fake_driver/driver.cc
+    ${SJD2_CUDA_TEST_DIR}/fake_driver/memory.cc
+    ${SJD2_CUDA_TEST_DIR}/fake_driver/test_kernels.cc)
+  target_link_libraries(sjd2_fake_cuda PRIVATE sjd2_simt)
+
+  add_executable(cuda_driver_test
+    ${SJD2_CUDA_TEST_DIR}/fake_driver/driver_test.cc
+    ${SJD2_CUDA_TEST_DIR}/kernel_problem.cc
+    ${SJD2_CUDA_TEST_DIR}/verify_checker.cc)
+  target_include_directories(cuda_driver_test PRIVATE ${SJD2_CUDA_TEST_DIR})
+  target_compile_definitions(cuda_driver_test PRIVATE
+    SJD2_FAKE_DRIVER="$<TARGET_FILE:sjd2_fake_cuda>")
+  target_link_libraries(cuda_driver_test PRIVATE sjd2_engine)
+  add_dependencies(cuda_driver_test sjd2_fake_cuda)
+  add_test(NAME cuda_driver COMMAND cuda_driver_test)
+else()
+  message(STATUS "sjd2: without nvcc the tests of the device path are not built")
 endif()

@@ -46,6 +46,7 @@ struct Block {
 
   template <typename Combine>
   __device__ Wide reduce(Wide value, Combine combine) {
+#pragma unroll 1
     for (int distance = 16; distance > 0; distance >>= 1) {
       value = combine(value, __shfl_xor_sync(kFullWarp, value, distance));
     }
@@ -54,6 +55,7 @@ struct Block {
     if (lane == 0) values[warp] = value;
     __syncthreads();
     value = values[0];
+#pragma unroll 1
     for (int32_t other = 1; other < warps; ++other) value = combine(value, values[other]);
     return value;
   }
@@ -68,6 +70,7 @@ struct Block {
   // The sum over all threads before this one; `total` over all.
   __device__ Wide sum_before(Wide value, Wide* total) {
     Wide inclusive = value;
+#pragma unroll 1
     for (int distance = 1; distance < 32; distance <<= 1) {
       const Wide left = __shfl_up_sync(kFullWarp, inclusive, static_cast<unsigned>(distance));
       if (lane >= distance) inclusive += left;
@@ -77,6 +80,7 @@ struct Block {
     if (lane == 31) values[warp] = inclusive;
     __syncthreads();
     Wide before = 0, all = 0;
+#pragma unroll 1
     for (int32_t other = 0; other < warps; ++other) {
       if (other == warp) before = all;
       all += values[other];

@@ -21,10 +21,11 @@ int threads_for(int32_t elements) {
 
 size_t element_bytes(ElementType type) { return type == ElementType::F32 ? 4 : 2; }
 
-// A power of two, see kVerifyThreads; small rows leave the multiprocessor to other rows.
+// A power of two, see kVerifyThreads. Small rows leave the multiprocessor to other rows.
 int verify_threads(int32_t vocabulary) {
-  if (vocabulary <= 1024) return 128;
-  return vocabulary <= 4096 ? 256 : kVerifyThreads;
+  int threads = 32;
+  while (threads < kVerifyThreads && threads * 8 < vocabulary) threads *= 2;
+  return threads;
 }
 
 const char* verify_kernel(ElementType type) {

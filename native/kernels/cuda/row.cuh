@@ -29,10 +29,26 @@ __device__ __forceinline__ float to_float(Half x) {
 }
 
 template <int N>
-struct Lanes {
+struct alignas(16) Lanes {
   float v[N];
   static constexpr int kCount = N;
 };
+
+// N values one by one, for rows that do not start at multiples of 16 bytes and for their ends. One
+// copy of the code for all lanes: unrolled, these rare loads were most of the module.
+template <int N, typename Load>
+__device__ __forceinline__ Lanes<N> ragged(int32_t first, int32_t end, float beyond, Load load) {
+  Lanes<N> lanes;
+#pragma unroll
+  for (int i = 0; i < N; ++i) lanes.v[i] = beyond;
+#pragma unroll 1
+  for (int i = 0; i < N && first + i < end; ++i) {
+    const float value = load(first + i);
+#pragma unroll
+    for (int k = 0; k < N; ++k) lanes.v[k] = k == i ? value : lanes.v[k];
+  }
+  return lanes;
+}
 
 // 16 bytes of elements.
 template <typename Element>
@@ -81,8 +97,7 @@ struct Row {
 #pragma unroll
       for (int i = 0; i < kLanes; ++i) logits.v[i] = guided(to_float(c.v[i]), to_float(u.v[i]));
     } else {
-#pragma unroll
-      for (int i = 0; i < kLanes; ++i) logits.v[i] = v + i < vocabulary ? at(v + i) : -infinity();
+      logits = ragged<kLanes>(v, vocabulary, -infinity(), [&](int32_t at_v) { return at(at_v); });
     }
     return logits;
   }
@@ -102,10 +117,18 @@ struct Row {
     } else {
       for (int32_t base = 0; base < vocabulary; base += kLanes * block.threads) {
         const int32_t v = base + kLanes * block.thread;
-        f(v, load(v));
+        Lanes<kLanes> lanes = load(v);
+        f(v, lanes);
       }
     }
   }
+
+  // Puts other values in place of what a scan found at v.
+  __device__ __forceinline__ void restage(int32_t v, const Lanes<4>& lanes) {
+    if (v < vocabulary) *reinterpret_cast<Lanes<4>*>(staged + v) = lanes;
+  }
+  template <int N>
+  __device__ __forceinline__ void restage(int32_t, const Lanes<N>&) {}
 
   // The one read of the logits: guides, stages, finds maximum and faults.
   __device__ void read(Block& block) {

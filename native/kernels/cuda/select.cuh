@@ -13,6 +13,7 @@ __device__ __forceinline__ void add_to_bin(VerifyShared& shared, int lane, uint3
                                            Wide value) {
   const uint32_t first = __shfl_sync(kFullWarp, bin, 0);
   if (__all_sync(kFullWarp, bin == first)) {
+#pragma unroll 1
     for (int distance = 16; distance > 0; distance >>= 1) {
       value += __shfl_xor_sync(kFullWarp, value, distance);
     }
@@ -37,12 +38,13 @@ __device__ uint32_t select(Block& block, Row<Element>& row, uint32_t floor, Wide
   for (int round = 0; round < 3; ++round) {
     const int shift = round == 0 ? 21 : round == 1 ? 10 : 0;
     const uint32_t bins = round == 2 ? kBins / 2 : kBins;
+#pragma unroll 1
     for (int32_t i = block.thread; i < kBins; i += block.threads) {
       shared.histogram.low[i] = 0;
       shared.histogram.high[i] = 0;
     }
     __syncthreads();
-    row.scan(block, [&](int32_t, const auto& logits) {
+    row.scan(block, [&](int32_t, auto& logits) {
 #pragma unroll
       for (int i = 0; i < logits.kCount; ++i) {
         const uint32_t key = ordered(logits.v[i]);
@@ -61,6 +63,7 @@ __device__ uint32_t select(Block& block, Row<Element>& row, uint32_t floor, Wide
       return static_cast<Wide>(shared.histogram.high[bin]) << 32 | shared.histogram.low[bin];
     };
     Wide sum = 0, total;
+#pragma unroll 1
     for (int32_t i = 0; i < owned; ++i) sum += bin_value(block.thread * owned + i);
     Wide before = block.sum_before(sum, &total);
     if (before < target && target <= before + sum) {

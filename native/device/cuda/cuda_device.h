@@ -1,0 +1,69 @@
+// One NVIDIA GPU: memory, one stream, and the kernels on it. Everything queued here runs in order
+// on that stream, which is also the one to give to ONNX Runtime, so nothing waits but
+// `synchronize`.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "device/cuda/driver.h"
+#include "device/device.h"
+#include "kernels/cuda/launch.h"
+
+namespace sjd2::cuda {
+
+class CudaDevice final : public Device, public Launcher {
+ public:
+  // Throws ERR_DEVICE saying what is missing: driver, GPU, supported architecture, kernels.
+  explicit CudaDevice(int ordinal = 0);
+  ~CudaDevice() override;
+  CudaDevice(const CudaDevice&) = delete;
+  CudaDevice& operator=(const CudaDevice&) = delete;
+
+  // Zeroed by the stream. A host pointer in type only: the host may not look through it.
+  void* allocate(size_t bytes) override;
+  // Waits for the stream first: what is queued may still use the memory.
+  void release(void* memory) noexcept override;
+  const char* name() const override { return name_.c_str(); }
+
+  // Page-locked host memory, which copies reach while the host goes on.
+  void* allocate_pinned(size_t bytes);
+  void release_pinned(void* memory) noexcept;
+
+  // Queued: the host side must stay as it is, or unread, until `synchronize`.
+  void copy_to_device(void* device, const void* host, size_t bytes);
+  void copy_to_host(void* host, const void* device, size_t bytes);
+  void copy_on_device(void* to, const void* from, size_t bytes);
+  void synchronize();
+
+  size_t shared_limit() const override { return shared_limit_; }
+  void launch(const KernelLaunch& launch) override;
+
+  Stream stream() const { return stream_; }
+  int ordinal() const { return ordinal_; }
+  int compute_capability() const { return capability_; }  // 90 for 9.0
+  int multiprocessors() const { return multiprocessors_; }
+  size_t free_bytes() const;
+
+  // Makes the GPU's context current on the calling thread. The members above do it themselves;
+  // whoever calls into ONNX Runtime with this stream from a worker thread needs it too.
+  void make_current() const;
+
+ private:
+  void load_kernels();
+  void give_back() noexcept;
+
+  const Driver& driver_;
+  int ordinal_;
+  DeviceHandle device_ = 0;
+  Context context_ = nullptr;
+  Stream stream_ = nullptr;
+  Module module_ = nullptr;
+  std::map<std::string, Function> functions_;
+  std::string name_;
+  int capability_ = 0, multiprocessors_ = 0;
+  size_t shared_limit_ = 0;
+};
+
+}  // namespace sjd2::cuda
