@@ -134,11 +134,11 @@ def caption(concept, style, colour, rng, painted=False):
     kind = rng.random()
     tags = [tag for tag in concept["tags"] if len(words(tag)) <= 2]
     others = names(concept)
-    if kind < 0.5 or not tags:
+    if kind < 0.6 or not tags:
         noun = label
-    elif kind < 0.78:
+    elif kind < 0.88:
         noun = others[rng.integers(len(others))] if others else label
-    elif kind < 0.9:
+    elif kind < 0.96:
         noun = f"{label} {tags[rng.integers(len(tags))]}"
     else:
         noun = " ".join(tags[i] for i in rng.permutation(len(tags))[:3])

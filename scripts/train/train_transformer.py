@@ -38,7 +38,7 @@ def parse():
     )
     parser.add_argument("--drafts", type=float, default=0, help="share with the model's own drafts")
     parser.add_argument(
-        "--layout", type=float, default=0.2, help="weight of the layout probe's loss"
+        "--layout", type=float, default=0.5, help="weight of the layout probe's loss"
     )
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr-scale", type=float, default=1.0)
@@ -50,6 +50,7 @@ def parse():
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--dropout", type=float, default=0.05)
     parser.add_argument("--ranks", type=int, default=2, help="processes that share a batch")
+    parser.add_argument("--validate-minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument(
@@ -203,6 +204,7 @@ def train(options):
         log.seconds(),
         log.seconds(),
     )
+    last_validation = log.seconds()
     clock = seconds
     while (progress := clock / (options.minutes * 60)) < 1:
         tail = max(0.0, progress - options.decay_from) / (1 - options.decay_from)
@@ -254,10 +256,12 @@ def train(options):
             means = {"loss": running / shown, "layout": running_layout / shown}
             log.write(step=step, **means, lr=factor, tokens_per_second=round(rate))
             running, running_layout, shown, last_check = 0.0, 0.0, 0, log.seconds()
-        if log.seconds() - last_save > 300:
-            log.write(step=step, samples=step * options.batch, **validate())
+        if log.seconds() - last_save > 120:
             save()
-            last_save = last_check = log.seconds()
+            last_save = log.seconds()
+        if log.seconds() - last_validation > options.validate_minutes * 60:
+            log.write(step=step, samples=step * options.batch, **validate())
+            last_validation = last_check = log.seconds()
             running, running_layout, shown = 0.0, 0.0, 0
     if not first:
         return

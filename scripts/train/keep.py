@@ -1,0 +1,66 @@
+"""Keep trained weights in the repository as fp16 safetensors, and bring them back.
+
+python scripts/train/keep.py               training/ -> scripts/train/checkpoints/
+python scripts/train/keep.py --restore     scripts/train/checkpoints/ -> training/
+
+Kept are the image tokenizer with its encoder and the pre-trained transformer from before the noise, so that a
+later session can fine-tune again without repeating an hour of training. The tokens and captions come
+back from scripts/train/chain.py, which skips what is there.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+FOLDER = Path(__file__).resolve().parent / "checkpoints"
+KEPT = {
+    "image_tokenizer.safetensors": "image_tokenizer/tokenizer.pt",
+    "pretrained.safetensors": "pretrained/ema.pt",
+}
+
+
+def keep(source, target):
+    state = torch.load(source, weights_only=True)
+    tensors = {}
+    for name, tensor in state.pop("model").items():
+        half = tensor.is_floating_point()
+        tensors[name] = (tensor.half() if half else tensor).contiguous()
+    save_file(tensors, target, {"state": json.dumps(state)})
+    print(f"{target.stat().st_size / 1e6:8.2f} MB  {target}")
+
+
+def restore(source, target):
+    with safe_open(source, "pt") as file:
+        state = json.loads(file.metadata()["state"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    state["model"] = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, target)
+    (target.parent / "done").touch()
+    print(target)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--root", type=Path, default=Path("training"))
+    parser.add_argument("--restore", action="store_true")
+    options = parser.parse_args()
+    FOLDER.mkdir(exist_ok=True)
+    for kept, trained in KEPT.items():
+        if options.restore:
+            restore(FOLDER / kept, options.root / trained)
+        else:
+            keep(options.root / trained, FOLDER / kept)
+
+
+if __name__ == "__main__":
+    main()
