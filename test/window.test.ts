@@ -1,0 +1,81 @@
+/** `window: auto` against machines and models that are made up, where the best width is known. */
+import {
+  AutoWindow,
+  FixedWindow,
+  PassKnowledge,
+  type WindowController,
+} from '../src/decoding/window';
+import type { NativePass } from '../src/native/addon';
+
+interface World {
+  /** Seconds of a pass by width. */
+  cost(width: number): number;
+  /** Expected tokens per pass by width. */
+  tokens(width: number): number;
+}
+
+/** Decodes images of 256 tokens; the noise of every pass comes from a fixed generator. */
+function decode(world: World, images: number, controllerFor: () => WindowController) {
+  let state = 99;
+  const random = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+  let seconds = 0;
+  const widths: number[] = [];
+  for (let image = 0; image < images; image++) {
+    const controller = controllerFor();
+    for (let committed = 0; committed < 256; ) {
+      const window = Math.min(controller.next(), 256 - committed);
+      const mean = world.tokens(window);
+      const tokens = Math.min(window, Math.max(1, Math.round(mean + (random() - 0.5) * mean)));
+      // One pass in ten is disturbed by another program.
+      const cost = world.cost(window) * (random() < 0.1 ? 3 : 1 + 0.1 * random());
+      controller.observe({ window, tokens: new Int32Array(tokens), seconds: cost } as NativePass);
+      committed += tokens;
+      seconds += world.cost(window);
+      widths.push(window);
+    }
+  }
+  return { secondsPerImage: seconds / images, widths };
+}
+
+function bestFixed(world: World): number {
+  const widths = Array.from({ length: 64 }, (_, i) => i + 1);
+  return Math.min(...widths.map((w) => decode(world, 8, () => new FixedWindow(w)).secondsPerImage));
+}
+
+const tokens = (w: number) => w ** 0.45;
+
+test.each<[string, World]>([
+  ['a processor on which width is dear', { cost: (w) => 1 + 0.25 * w, tokens }],
+  ['a processor on which width is cheap', { cost: (w) => 1 + 0.06 * w, tokens }],
+  ['a GPU, where width is nearly free', { cost: (w) => 1 + 0.004 * w, tokens }],
+  ['a model that drafts badly', { cost: (w) => 1 + 0.1 * w, tokens: (w) => w ** 0.25 }],
+  ['a model that drafts well', { cost: (w) => 1 + 0.1 * w, tokens: (w) => w ** 0.6 }],
+])('%s: within 10%% of the best fixed window after the first image', (_what, world) => {
+  const knowledge = new PassKnowledge();
+  decode(world, 1, () => new AutoWindow(knowledge, 256));
+  const { secondsPerImage } = decode(world, 8, () => new AutoWindow(knowledge, 256));
+  // Trying a neighbour every twelfth pass is most of the 10%.
+  expect(secondsPerImage).toBeLessThan(1.1 * bestFixed(world));
+});
+
+test('where nothing is gained by a window, it decodes one token a pass', () => {
+  const world: World = { cost: (w) => w, tokens: (w) => w ** 0.1 };
+  const knowledge = new PassKnowledge();
+  decode(world, 1, () => new AutoWindow(knowledge, 256));
+  const { widths } = decode(world, 2, () => new AutoWindow(knowledge, 256));
+  expect(widths.filter((w) => w === 1).length / widths.length).toBeGreaterThan(0.9);
+});
+
+test('a window never exceeds the image', () => {
+  const controller = new AutoWindow(new PassKnowledge(), 9);
+  expect(controller.capacity).toBe(9);
+  for (let i = 0; i < 40; i++) {
+    const window = controller.next();
+    expect(window).toBeGreaterThanOrEqual(1);
+    expect(window).toBeLessThanOrEqual(9);
+    controller.observe({ window, tokens: new Int32Array(1), seconds: 1 } as NativePass);
+  }
+});
