@@ -1,6 +1,6 @@
 // The hot path of Speculative Jacobi-Denoising Decoding: three kernel families over plain memory.
 //
-//   noise   writes the transformer's input rows of the window (ALGORITHM: "noise")
+//   noise   writes the transformer's input rows of the window
 //   verify  turns logits into laws, keeps or redraws every draft, finds the kept prefix
 //   refine  moves every noisy position one level down by a DDIM step
 //
