@@ -53,7 +53,7 @@ function ruff(sources) {
   const settings = {
     'line-length': 100,
     'target-version': 'py311',
-    lint: { select: ['E4', 'E7', 'E9', 'F'] },
+    lint: { select: ['E4', 'E7', 'E9', 'F'], ignore: ['E731'] },
   };
   const workspace = new Workspace(settings, PositionEncoding.Utf16);
   const found = [];
