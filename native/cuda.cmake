@@ -12,6 +12,7 @@ target_sources(sjd2_engine PRIVATE
   ${SJD2_CUDA_DIR}/device/cuda/driver.cc
   ${SJD2_CUDA_DIR}/device/cuda/module.cc
   ${SJD2_CUDA_DIR}/device/cuda/cuda_device.cc
+  ${SJD2_CUDA_DIR}/device/cuda/cuda_window.cc
   ${SJD2_CUDA_DIR}/kernels/cuda/launch.cc)
 
 set(SJD2_CUDA_ARCHITECTURES 80 86 89 90 100 120 CACHE STRING "GPU architectures of the fatbin")
@@ -78,6 +79,7 @@ if(SJD2_FATBIN)
 
   add_executable(cuda_driver_test
     ${SJD2_CUDA_TEST_DIR}/fake_driver/driver_test.cc
+    ${SJD2_CUDA_TEST_DIR}/fake_driver/decode_test.cc
     ${SJD2_CUDA_TEST_DIR}/kernel_problem.cc
     ${SJD2_CUDA_TEST_DIR}/verify_checker.cc)
   target_include_directories(cuda_driver_test PRIVATE ${SJD2_CUDA_TEST_DIR})
@@ -88,4 +90,31 @@ if(SJD2_FATBIN)
   add_test(NAME cuda_driver COMMAND cuda_driver_test)
 else()
   message(STATUS "sjd2: without nvcc the tests of the device path are not built")
+endif()
+
+# nvcc's PTX as C++, held bit by bit to the emulated source.
+find_program(SJD2_NODE node)
+if(SJD2_FATBIN AND SJD2_NODE)
+  set(SJD2_PTX ${CMAKE_CURRENT_BINARY_DIR}/sjd2_kernels.ptx)
+  set(SJD2_PTX_CODE ${CMAKE_CURRENT_BINARY_DIR}/sjd2_kernels_ptx.cc)
+  add_custom_command(
+    OUTPUT ${SJD2_PTX_CODE}
+    COMMAND ${SJD2_NVCC} ${SJD2_NVCC_FLAGS} -arch=compute_80 -ptx -o ${SJD2_PTX}
+            ${SJD2_CUDA_DIR}/kernels/cuda/kernels.cu
+    COMMAND ${SJD2_NODE} ${SJD2_CUDA_TEST_DIR}/ptx/translate.mjs ${SJD2_PTX} ${SJD2_PTX_CODE}
+    DEPENDS ${SJD2_CUDA_KERNELS} ${SJD2_CUDA_TEST_DIR}/ptx/translate.mjs
+    COMMENT "Translating the PTX to C++"
+    VERBATIM)
+  # Tens of thousands of statements: more optimisation costs minutes and gains nothing.
+  set_source_files_properties(${SJD2_PTX_CODE} PROPERTIES COMPILE_OPTIONS "-O1;-w")
+  add_executable(cuda_ptx_test
+    ${SJD2_PTX_CODE}
+    ${SJD2_CUDA_TEST_DIR}/kernels_main.cc
+    ${SJD2_CUDA_TEST_DIR}/kernel_problem.cc
+    ${SJD2_CUDA_TEST_DIR}/verify_checker.cc
+    ${SJD2_CUDA_TEST_DIR}/ptx/ptx_test.cc)
+  target_link_libraries(cuda_ptx_test PRIVATE sjd2_simt)
+  add_test(NAME cuda_ptx COMMAND cuda_ptx_test)
+else()
+  message(STATUS "sjd2: the PTX test needs nvcc and node, and is not built")
 endif()

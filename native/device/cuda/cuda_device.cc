@@ -137,6 +137,11 @@ void CudaDevice::copy_on_device(void* to, const void* from, size_t bytes) {
                 "cuMemcpyDtoDAsync");
 }
 
+void CudaDevice::clear(void* device, size_t bytes) {
+  make_current();
+  driver_.check(driver_.cuMemsetD8Async(address(device), 0, bytes, stream_), "cuMemsetD8Async");
+}
+
 void CudaDevice::synchronize() {
   make_current();
   driver_.check(driver_.cuStreamSynchronize(stream_), "cuStreamSynchronize");

@@ -35,6 +35,7 @@ class CudaDevice final : public Device, public Launcher {
   void copy_to_device(void* device, const void* host, size_t bytes);
   void copy_to_host(void* host, const void* device, size_t bytes);
   void copy_on_device(void* to, const void* from, size_t bytes);
+  void clear(void* device, size_t bytes);  // to zero bytes
   void synchronize();
 
   size_t shared_limit() const override { return shared_limit_; }

@@ -1,0 +1,116 @@
+#include "device/cuda/cuda_window.h"
+
+#include <bit>
+
+namespace sjd2::cuda {
+namespace {
+
+constexpr int32_t kStatusWords = sizeof(Status) / sizeof(int32_t);
+
+// The host source must last until the stream has read it, so uploads of constants wait.
+Buffer<float> upload(CudaDevice& device, const float* values, size_t count) {
+  Buffer<float> buffer(device, count);
+  if (count) device.copy_to_device(buffer.data(), values, count * sizeof(float));
+  device.synchronize();
+  return buffer;
+}
+
+}  // namespace
+
+DeviceTable::DeviceTable(CudaDevice& device, const EmbeddingTable& host)
+    : embedding_(upload(device, host.embedding, size_t(host.vocabulary) * host.hidden)),
+      mean_(upload(device, host.mean, host.hidden)),
+      std_(upload(device, host.std, host.hidden)),
+      table_{embedding_.data(), mean_.data(), std_.data(), host.vocabulary, host.hidden} {}
+
+CudaWindow::CudaWindow(CudaDevice& device, const DeviceTable& table, const Levels& levels,
+                       int32_t slots, bool with_laws, bool with_noise)
+    : device_(device), table_(table.table()), slots_(slots), steps_(levels.steps) {
+  const size_t vocabulary = table_.vocabulary, hidden = table_.hidden;
+  drafts_ = Buffer<int32_t>(device, slots);
+  level_ = Buffer<int32_t>(device, slots);
+  report_ = Buffer<int32_t>(device, kStatusWords + slots);
+  kept_ = Buffer<uint8_t>(device, slots);
+  verdicts_ = Buffer<Verdict>(device, slots);
+  if (with_noise) z_ = Buffer<float>(device, slots * hidden);
+  if (with_laws) {
+    laws_ = Buffer<float>(device, slots * vocabulary);
+    const std::vector<float> uniform(vocabulary, 1.0f / static_cast<float>(vocabulary));
+    uniform_ = upload(device, uniform.data(), vocabulary);
+  }
+  alpha_ = upload(device, levels.alpha, steps_ + 1);
+  sigma_ = upload(device, levels.sigma, steps_ + 1);
+  tau_ = upload(device, levels.tau, size_t(steps_ + 1) * hidden);
+  pinned_ = static_cast<int32_t*>(device.allocate_pinned(
+      (kStatusWords + size_t(slots) + 2 * size_t(slots) + 1) * sizeof(int32_t)));
+  pinned_[kStatusWords + 3 * slots] = std::bit_cast<int32_t>(1.0f);
+}
+
+CudaWindow::~CudaWindow() {
+  if (pinned_) device_.release_pinned(pinned_);
+}
+
+void CudaWindow::enter(int32_t position, int32_t draft, int32_t level, InitialLaw law) {
+  const int32_t slot = position % slots_;
+  // Each entry has a place of its own in pinned memory, since the copies run later.
+  int32_t* staging = pinned_ + kStatusWords + slots_ + 2 * staged_++;
+  staging[0] = draft;
+  staging[1] = level;
+  device_.copy_to_device(drafts_.data() + slot, staging, sizeof(int32_t));
+  device_.copy_to_device(level_.data() + slot, staging + 1, sizeof(int32_t));
+  if (laws_.size()) fill_law(slot, draft, law);
+}
+
+void CudaWindow::fill_law(int32_t slot, int32_t draft, InitialLaw law) {
+  if (law == InitialLaw::None) return;
+  float* row = laws_.data() + size_t(slot) * table_.vocabulary;
+  if (law == InitialLaw::Uniform) {
+    device_.copy_on_device(row, uniform_.data(), uniform_.bytes());
+    return;
+  }
+  device_.clear(row, table_.vocabulary * sizeof(float));
+  device_.copy_to_device(row + draft, pinned_ + kStatusWords + 3 * slots_, sizeof(float));
+}
+
+void CudaWindow::noise(NoiseArgs args) {
+  args.table = table_;
+  args.levels = {alpha_.data(), sigma_.data(), tau_.data(), steps_};
+  args.drafts = drafts_.data();
+  args.level = level_.data();
+  args.z = z_.data();
+  cuda::noise(args, device_);
+}
+
+VerifyResult CudaWindow::verify(VerifyArgs args, std::vector<int32_t>& tokens) {
+  args.vocabulary = table_.vocabulary;
+  args.drafts = drafts_.data();
+  args.level = level_.data();
+  args.laws = laws_.data();
+  args.kept = kept_.data();
+  VerifyMemory memory;
+  memory.verdicts = verdicts_.data();
+  memory.status = reinterpret_cast<Status*>(report_.data());
+  memory.tokens = report_.data() + kStatusWords;
+  memory.settle = true;
+  cuda::verify(args, memory, device_);
+  const int32_t count = args.window.count;
+  device_.copy_to_host(pinned_, report_.data(), (kStatusWords + size_t(count)) * sizeof(int32_t));
+  device_.synchronize();
+  staged_ = 0;
+  tokens.assign(pinned_ + kStatusWords, pinned_ + kStatusWords + count);
+  return {pinned_[0], pinned_[1], pinned_[2], static_cast<VerifyFault>(pinned_[3])};
+}
+
+void CudaWindow::refine(const Window& window) {
+  if (!z_.size() || window.count == 0) return;
+  RefineArgs args;
+  args.window = window;
+  args.table = table_;
+  args.levels = {alpha_.data(), sigma_.data(), tau_.data(), steps_};
+  args.drafts = drafts_.data();
+  args.level = level_.data();
+  args.z = z_.data();
+  cuda::refine(args, device_);
+}
+
+}  // namespace sjd2::cuda
