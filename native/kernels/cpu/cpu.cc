@@ -33,7 +33,8 @@ struct Features {
   bool avx2, avx512;
   Features() {
     __builtin_cpu_init();
-    // F16C is older than AVX2 and in every processor that has both of these; Clang cannot ask for it.
+    // F16C is older than AVX2 and in every processor that has both of these; Clang cannot ask for
+    // it.
     avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");

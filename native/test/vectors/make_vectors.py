@@ -33,7 +33,9 @@ def coin(seed, position, pass_, purpose):
 
 
 def gumbel(seed, position, vocabulary):
-    words = [w for lane in range((vocabulary + 3) // 4) for w in philox(seed, position, 0, GUMBEL, lane)]
+    words = [
+        w for lane in range((vocabulary + 3) // 4) for w in philox(seed, position, 0, GUMBEL, lane)
+    ]
     u = (np.array(words[:vocabulary], dtype=np.float64) + 0.5) / 2.0**32
     return -np.log(-np.log1p(-u))
 
@@ -114,12 +116,23 @@ def verify(case):
                 keep = coin(seed, position, pass_, ACCEPT) * float(q[draft]) < float(p[draft])
                 rest = np.maximum(0, p.astype(np.float64) - q)
                 weights = rest if rest.sum() > 0 else p
-                token = draft if keep else inverse_cdf(weights, coin(seed, position, pass_, RESAMPLE))
+                token = (
+                    draft if keep else inverse_cdf(weights, coin(seed, position, pass_, RESAMPLE))
+                )
         drafts[slot], laws[slot] = token, p
         kept.append(int(keep))
-        passing = bool(passing and keep and j < case["fed"] and case["level"][slot] <= case["passable"])
+        passing = bool(
+            passing and keep and j < case["fed"] and case["level"][slot] <= case["passable"]
+        )
         passed += passing
-    return {"bad_row": -1, "fault": 0, "drafts": drafts, "laws": laws, "kept": kept, "passed": passed}
+    return {
+        "bad_row": -1,
+        "fault": 0,
+        "drafts": drafts,
+        "laws": laws,
+        "kept": kept,
+        "passed": passed,
+    }
 
 
 def words(values):
@@ -148,25 +161,44 @@ def verify_case(random, index):
     rows = 1 + index // 2 % 2
     kind = index // 3 % 3
     # A base that the conditional and unconditional rows share, as they do in a model.
-    logits = 2 * random.standard_normal((rows, count, vocabulary)) + 2 * random.standard_normal(vocabulary)
-    logits = [logits.astype(np.float32), logits.astype(np.float16).astype(np.float32),
-              (logits.astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32)][kind]
+    logits = 2 * random.standard_normal((rows, count, vocabulary)) + 2 * random.standard_normal(
+        vocabulary
+    )
+    logits = [
+        logits.astype(np.float32),
+        logits.astype(np.float16).astype(np.float32),
+        (logits.astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32),
+    ][kind]
     if index % 4 == 1:
         logits[:, :, ::3] = -np.inf
     if index % 8 == 6:
         logits = np.round(logits)  # ties
     previous = np.exp(random.standard_normal((capacity, vocabulary)) + logits[0, 0].clip(-9))
     q = (previous / previous.sum(1, keepdims=True)).astype(np.float32)
-    drafts = [int(random.choice(vocabulary, p=row / row.sum(dtype=np.float64))) for row in q.astype(np.float64)]
+    drafts = [
+        int(random.choice(vocabulary, p=row / row.sum(dtype=np.float64)))
+        for row in q.astype(np.float64)
+    ]
     case = {
-        "window": [first, count, capacity], "fed": count - 1, "passable": index % 2,
-        "seed": int(random.integers(1 << 62)), "pass": index, "coupling": index % 3,
-        "guidance": np.float32([1.0, 3.0][rows - 1]), "temperature": np.float32([1, 0.7, 1.6, 0][index // 5 % 4]),
-        "top_k": [0, 12, 1][index // 4 % 3], "top_p": np.float32([1, 0.85][index // 2 % 2]),
-        "type": kind, "logits": logits, "drafts": drafts, "laws": q,
+        "window": [first, count, capacity],
+        "fed": count - 1,
+        "passable": index % 2,
+        "seed": int(random.integers(1 << 62)),
+        "pass": index,
+        "coupling": index % 3,
+        "guidance": np.float32([1.0, 3.0][rows - 1]),
+        "temperature": np.float32([1, 0.7, 1.6, 0][index // 5 % 4]),
+        "top_k": [0, 12, 1][index // 4 % 3],
+        "top_p": np.float32([1, 0.85][index // 2 % 2]),
+        "type": kind,
+        "logits": logits,
+        "drafts": drafts,
+        "laws": q,
         "level": (random.random(capacity) < 0.15).astype(int),
     }
-    if index >= 12:  # the second of two passes that differ a little: prefixes of several drafts pass
+    if (
+        index >= 12
+    ):  # the second of two passes that differ a little: prefixes of several drafts pass
         nearly = (logits + 0.1 * random.standard_normal(logits.shape)).astype(np.float32)
         first_pass = verify({**case, "logits": nearly, "pass": index + 100})
         case["drafts"], case["laws"] = first_pass["drafts"], np.array(first_pass["laws"])
@@ -180,8 +212,16 @@ def verify_case(random, index):
         logits[-1, 1, 3] = np.inf
     result = verify(case)
     shown = {key: value for key, value in case.items() if key not in ("seed", "laws", "drafts")}
-    write(f"verify {index}", seed=split(case["seed"]), drafts=case["drafts"], laws=case["laws"], rows=rows,
-          vocabulary=vocabulary, **shown, **{"expected_" + key: value for key, value in result.items()})
+    write(
+        f"verify {index}",
+        seed=split(case["seed"]),
+        drafts=case["drafts"],
+        laws=case["laws"],
+        rows=rows,
+        vocabulary=vocabulary,
+        **shown,
+        **{"expected_" + key: value for key, value in result.items()},
+    )
 
 
 def model_case(random, index):
@@ -197,9 +237,21 @@ def model_case(random, index):
     drafts = random.integers(0, vocabulary, capacity)
     seed = int(random.integers(1 << 62))
     fresh = first + 3
-    common = {"window": [first, count, capacity], "seed": split(seed), "fresh_from": fresh,
-              "vocabulary": vocabulary, "hidden": hidden, "steps": steps, "embedding": embedding,
-              "mean": mean, "std": std, "tau": tau, "alpha": alpha, "sigma": sigma, "z": z}
+    common = {
+        "window": [first, count, capacity],
+        "seed": split(seed),
+        "fresh_from": fresh,
+        "vocabulary": vocabulary,
+        "hidden": hidden,
+        "steps": steps,
+        "embedding": embedding,
+        "mean": mean,
+        "std": std,
+        "tau": tau,
+        "alpha": alpha,
+        "sigma": sigma,
+        "z": z,
+    }
     f64 = lambda x: x.astype(np.float64)
     e = (f64(embedding) - mean) / std
     missing = (first + 4) % capacity
@@ -212,9 +264,18 @@ def model_case(random, index):
             continue
         if first + j >= fresh:
             eps = gaussian(seed, first + j, hidden)
-            noisy[slot] = eps if drafts[slot] == NO_DRAFT else alpha[k] * e[drafts[slot]] + sigma[k] * eps
+            noisy[slot] = (
+                eps if drafts[slot] == NO_DRAFT else alpha[k] * e[drafts[slot]] + sigma[k] * eps
+            )
         out.append(mean + f64(std) * noisy[slot] + tau[k])
-    write(f"noise {index}", level=level, drafts=drafts, **common, expected_z=noisy, expected_out=np.array(out))
+    write(
+        f"noise {index}",
+        level=level,
+        drafts=drafts,
+        **common,
+        expected_z=noisy,
+        expected_out=np.array(out),
+    )
     drafts[missing] = 3
     refined, lower = f64(z), level.copy()
     for j in range(count):
@@ -222,9 +283,18 @@ def model_case(random, index):
         if k > 0:
             # Eq. DDIM by way of the predicted noise, rather than the kernel's two coefficients.
             eps = (refined[slot] - np.float64(alpha[k]) * e[drafts[slot]]) / np.float64(sigma[k])
-            refined[slot] = np.float64(alpha[k - 1]) * e[drafts[slot]] + np.float64(sigma[k - 1]) * eps
+            refined[slot] = (
+                np.float64(alpha[k - 1]) * e[drafts[slot]] + np.float64(sigma[k - 1]) * eps
+            )
             lower[slot] = k - 1
-    write(f"refine {index}", level=level, drafts=drafts, **common, expected_z=refined, expected_level=lower)
+    write(
+        f"refine {index}",
+        level=level,
+        drafts=drafts,
+        **common,
+        expected_z=refined,
+        expected_level=lower,
+    )
 
 
 if __name__ == "__main__":
