@@ -67,6 +67,7 @@ test.each([
 test.each([
   ['', /prompt to be at least one word/],
   ['  \n', /prompt to be at least one word/],
+  ['яблоко', /at least one word that the model can read/],
   [42, /prompt to be a string but received 42/],
   [undefined, /prompt to be a string but received undefined/],
   ['apple '.repeat(40), /at most 10 tokens but received 40: shorten it/],
@@ -77,6 +78,7 @@ test.each([
 test('words that the model does not know are reported once each, as they were written', () => {
   expect(model.unknownWords('a red Xyzzy, xq2 and Xyzzy apple')).toEqual(['Xyzzy', 'xq2']);
   expect(model.unknownWords('a red apple')).toEqual([]);
+  expect(model.unknownWords('красное apple')).toEqual(['красное']);
 });
 
 test.each([

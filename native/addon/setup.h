@@ -1,8 +1,8 @@
 // The only include of napi.h: exceptions on, so that C++ and JavaScript errors travel alike.
 #pragma once
 
-// A worker thread may be terminated in mid-pass: what its promises would then throw has nowhere to go,
-// and without this it would end the whole process.
+// A worker thread may be terminated in mid-pass: what its promises would then throw has nowhere to
+// go, and without this it would end the whole process.
 #define NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
 #include <napi.h>
 

@@ -58,7 +58,8 @@ export class PromptEncoder {
   encode(prompt: unknown): number[] {
     if (typeof prompt !== 'string') throw unexpected('prompt', 'a string', prompt);
     const ids = this.tokenize(prompt);
-    if (ids.length === 0) throw unexpected('prompt', 'at least one word', prompt);
+    if (ids.length === 0)
+      throw unexpected('prompt', 'at least one word that the model can read', prompt);
     const { length } = this.manifest.prompt;
     if (ids.length > length) {
       throw new Sjd2Error(
@@ -72,7 +73,12 @@ export class PromptEncoder {
   /** The words of a prompt that the vocabulary lacks, as they were written, each once. */
   unknownWords(prompt: string): string[] {
     const words = prompt.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word));
-    const unknown = words.filter((word) => this.tokenize(word).includes(this.special.unknown));
+    const unknown = words.filter((word) => {
+      const ids = this.tokenize(word);
+      // A normaliser may drop words on purpose ("a", "the"), but one that drops a word of another
+      // script does not know it.
+      return ids.includes(this.special.unknown) || (ids.length === 0 && /[^\p{ASCII}]/u.test(word));
+    });
     return [
       ...new Set(unknown.map((word) => word.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, ''))),
     ];
