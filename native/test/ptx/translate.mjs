@@ -60,13 +60,17 @@ function statement(name, args) {
   const b = () => value(type, args[2]);
   switch (op) {
     case "mov":
-      if (args[0].startsWith("{")) {
-        const [low, high] = args[0].slice(1, -1).split(",").map((word) => word.trim());
-        return `${set(`uint32_t(raw64(${operand(args[1])}))`, low)} ${set(`uint32_t(raw64(${operand(args[1])}) >> 32)`, high)}`;
-      }
-      if (args[1].startsWith("{")) {
-        const [low, high] = args[1].slice(1, -1).split(",").map((word) => operand(word.trim()));
-        return set(`uint64_t(${high}) << 32 | uint64_t(${low})`);
+      // Two registers of half the width, packed or unpacked; the first is the lower half.
+      if (args[0].startsWith("{") || args[1].startsWith("{")) {
+        const half = Number(type.slice(1)) / 2;
+        const packs = args[1].startsWith("{");
+        const [low, high] = args[packs ? 1 : 0].slice(1, -1).split(",").map((word) => word.trim());
+        if (packs) {
+          const [l, h] = [low, high].map((word) => `as<uint${half}_t>(${operand(word)})`);
+          return set(`uint${2 * half}_t(${h}) << ${half} | uint${2 * half}_t(${l})`);
+        }
+        const whole = `as<uint${2 * half}_t>(${operand(args[1])})`;
+        return `${set(`uint${half}_t(${whole})`, low)} ${set(`uint${half}_t(${whole} >> ${half})`, high)}`;
       }
       return set(type.startsWith("b") ? operand(args[1]) : a());
     case "ld":

@@ -41,10 +41,6 @@ void store(Register& to, T value) {
   to = as<Register>(value);
 }
 template <typename T>
-uint64_t raw64(T x) {
-  return as<uint64_t>(x);
-}
-template <typename T>
 T load(const char* at) {
   T value;
   std::memcpy(&value, at, sizeof value);
