@@ -74,6 +74,7 @@ if(SJD2_FATBIN)
   add_library(sjd2_fake_cuda SHARED
     ${SJD2_CUDA_TEST_DIR}/fake_driver/driver.cc
     ${SJD2_CUDA_TEST_DIR}/fake_driver/memory.cc
+    ${SJD2_CUDA_TEST_DIR}/fake_driver/streams.cc
     ${SJD2_CUDA_TEST_DIR}/fake_driver/test_kernels.cc)
   target_link_libraries(sjd2_fake_cuda PRIVATE sjd2_simt)
 

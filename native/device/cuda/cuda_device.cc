@@ -23,6 +23,9 @@ CudaDevice::CudaDevice(int ordinal) : driver_(Driver::instance()), ordinal_(ordi
   int count = 0;
   const Result found = driver_.cuDeviceGetCount(&count);
   if (found != kNoDevice) driver_.check(found, "cuDeviceGetCount");
+  if (count == 0) {
+    throw Error(kDeviceError, "The NVIDIA driver is installed but finds no GPU: run nvidia-smi");
+  }
   if (ordinal < 0 || ordinal >= count) {
     throw Error(kDeviceError, "Expected the number of a CUDA device below " +
                                   std::to_string(count) + " but received " +

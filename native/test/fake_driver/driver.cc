@@ -2,106 +2,19 @@
 // emulated kernels. It is strict where a real driver is merely lucky: streams do nothing until
 // someone waits for them, memory is guarded and poisoned, and a broken rule is an error with a
 // reason on stderr.
-#include "device/cuda/driver.h"
-
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <unordered_map>
-#include <vector>
 
-#include "fake_driver/memory.h"
+#include "fake_driver/state.h"
 #include "fake_driver/test_kernels.h"
-#include "simt/emulated_kernels.h"
 
-using namespace sjd2::cuda;
+using namespace fake;
 
 namespace {
-
-// An RTX 4090 in the properties that matter: the least shared memory of all supported GPUs.
-constexpr int kCapability = 89, kSharedOptIn = 99 * 1024, kSharedDefault = 48 * 1024;
-
-struct Work {
-  std::function<Result()> run;
-};
-struct FakeStream {
-  std::deque<Work> queue;
-};
-struct FakeEvent {
-  FakeStream* stream = nullptr;  // recorded and not reached yet
-  bool reached = true;
-};
-struct FakeFunction {
-  const sjd2::test::EmulatedKernel* kernel = nullptr;
-  int shared_limit = kSharedDefault;
-};
-
-struct State {
-  std::recursive_mutex mutex;
-  fake::Memory memory;
-  std::vector<std::unique_ptr<FakeStream>> streams;
-  std::vector<std::unique_ptr<FakeFunction>> functions;
-  std::unordered_map<std::string, FakeFunction*> by_name;
-  Result sticky = kSuccess;  // after a fault in a kernel the context is dead, as on a GPU
-  int retained = 0;
-  std::string last_reason;
-};
-
-State& state() {
-  static State* instance = new State;  // lives until the end: device buffers may be freed late
-  return *instance;
-}
-
-thread_local void* current_context = nullptr;
-char context_tag, module_tag;
-
-Result fail(Result result, const std::string& reason) {
-  state().last_reason = reason;
-  std::fprintf(stderr, "fake CUDA driver: %s\n", reason.c_str());
-  return result;
-}
-
-// Every entry after cuInit: one at a time, with a context on this thread, in a live context.
-#define ENTER()                                                                                  \
-  std::lock_guard lock(state().mutex);                                                           \
-  if (current_context != &context_tag) {                                                         \
-    return fail(kInvalidContext, std::string(__func__) + ": no current context on this thread"); \
-  }                                                                                              \
-  if (state().sticky != kSuccess) return state().sticky
-
-FakeStream* find(Stream stream) {
-  for (const auto& known : state().streams) {
-    if (known.get() == reinterpret_cast<FakeStream*>(stream)) return known.get();
-  }
-  return nullptr;
-}
-
-Result drain(FakeStream& stream, const FakeEvent* until = nullptr) {
-  while (!stream.queue.empty() && !(until && until->reached)) {
-    const Work work = std::move(stream.queue.front());
-    stream.queue.pop_front();
-    const Result result = work.run();
-    if (result != kSuccess) return state().sticky = result;
-  }
-  const std::string damage = state().memory.damage();
-  if (!damage.empty()) return state().sticky = fail(kIllegalAddress, damage);
-  return kSuccess;
-}
-
-Result queue(Stream stream, std::function<Result()> run) {
-  FakeStream* known = find(stream);
-  if (!known) return fail(kInvalidValue, "work is queued on a stream that does not exist");
-  known->queue.push_back({std::move(run)});
-  return kSuccess;
-}
 
 void on_bad_access(int, siginfo_t* info, void*) {
   const std::string where = state().memory.guard_at(info->si_addr);
@@ -116,8 +29,6 @@ void on_bad_access(int, siginfo_t* info, void*) {
 void* host(DevicePointer pointer) { return reinterpret_cast<void*>(pointer); }
 
 }  // namespace
-
-#define EXPORT extern "C" __attribute__((visibility("default")))
 
 EXPORT Result cuInit(unsigned) {
   // On a stack of its own: the fault may happen on a fiber whose stack is the one in question.
@@ -246,146 +157,6 @@ EXPORT Result cuMemHostAlloc(void** pointer, size_t bytes, unsigned) {
 }
 EXPORT Result cuMemFreeHost(void* pointer) {
   return cuMemFree_v2(reinterpret_cast<DevicePointer>(pointer));
-}
-
-namespace {
-Result copy(void* to, const void* from, size_t bytes, const void* device, Stream stream) {
-  if (!state().memory.holds(device, bytes)) {
-    return fail(kInvalidValue, "a copy leaves the bounds of its device memory");
-  }
-  return queue(stream, [=] {
-    std::memmove(to, from, bytes);
-    return kSuccess;
-  });
-}
-}  // namespace
-
-EXPORT Result cuMemcpyHtoDAsync_v2(DevicePointer to, const void* from, size_t bytes,
-                                   Stream stream) {
-  ENTER();
-  return copy(host(to), from, bytes, host(to), stream);
-}
-EXPORT Result cuMemcpyDtoHAsync_v2(void* to, DevicePointer from, size_t bytes, Stream stream) {
-  ENTER();
-  return copy(to, host(from), bytes, host(from), stream);
-}
-EXPORT Result cuMemcpyDtoDAsync_v2(DevicePointer to, DevicePointer from, size_t bytes,
-                                   Stream stream) {
-  ENTER();
-  if (!state().memory.holds(host(to), bytes)) {
-    return fail(kInvalidValue, "a copy leaves the bounds of its device memory");
-  }
-  return copy(host(to), host(from), bytes, host(from), stream);
-}
-EXPORT Result cuMemsetD8Async(DevicePointer pointer, unsigned char value, size_t bytes,
-                              Stream stream) {
-  ENTER();
-  if (!state().memory.holds(host(pointer), bytes)) {
-    return fail(kInvalidValue, "memset leaves the bounds of its memory");
-  }
-  return queue(stream, [=] {
-    std::memset(host(pointer), value, bytes);
-    return kSuccess;
-  });
-}
-
-EXPORT Result cuStreamCreate(Stream* stream, unsigned) {
-  ENTER();
-  state().streams.push_back(std::make_unique<FakeStream>());
-  *stream = reinterpret_cast<Stream>(state().streams.back().get());
-  return kSuccess;
-}
-EXPORT Result cuStreamDestroy_v2(Stream stream) {
-  ENTER();
-  if (!find(stream)) return fail(kInvalidValue, "a stream is destroyed that does not exist");
-  std::erase_if(state().streams, [&](const auto& known) {
-    return known.get() == reinterpret_cast<FakeStream*>(stream);
-  });
-  return kSuccess;
-}
-EXPORT Result cuStreamSynchronize(Stream stream) {
-  ENTER();
-  FakeStream* known = find(stream);
-  return known ? drain(*known) : fail(kInvalidValue, "a stream that does not exist");
-}
-EXPORT Result cuStreamWaitEvent(Stream stream, Event event, unsigned) {
-  ENTER();
-  FakeEvent* other = reinterpret_cast<FakeEvent*>(event);
-  return queue(stream, [other] {
-    return other->reached || !other->stream ? kSuccess : drain(*other->stream, other);
-  });
-}
-EXPORT Result cuEventCreate(Event* event, unsigned) {
-  ENTER();
-  *event = reinterpret_cast<Event>(new FakeEvent);
-  return kSuccess;
-}
-EXPORT Result cuEventDestroy_v2(Event event) {
-  ENTER();
-  if (!reinterpret_cast<FakeEvent*>(event)->reached) {
-    return fail(kInvalidValue, "an event is destroyed with work queued");
-  }
-  delete reinterpret_cast<FakeEvent*>(event);
-  return kSuccess;
-}
-EXPORT Result cuEventRecord(Event event, Stream stream) {
-  ENTER();
-  FakeEvent* fake = reinterpret_cast<FakeEvent*>(event);
-  fake->stream = find(stream);
-  fake->reached = false;
-  return queue(stream, [fake] {
-    fake->reached = true;
-    return kSuccess;
-  });
-}
-EXPORT Result cuEventSynchronize(Event event) {
-  ENTER();
-  FakeEvent* fake = reinterpret_cast<FakeEvent*>(event);
-  return fake->reached ? kSuccess : drain(*fake->stream, fake);
-}
-EXPORT Result cuEventQuery(Event event) {
-  ENTER();
-  return reinterpret_cast<FakeEvent*>(event)->reached ? kSuccess : kNotReady;
-}
-EXPORT Result cuEventElapsedTime(float* milliseconds, Event, Event) {
-  ENTER();
-  *milliseconds = 0;
-  return kSuccess;
-}
-
-EXPORT Result cuLaunchKernel(Function function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
-                             unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
-                             Stream stream, void** parameters, void**) {
-  ENTER();
-  const FakeFunction* fake = reinterpret_cast<FakeFunction*>(function);
-  const sjd2::test::EmulatedKernel& kernel = *fake->kernel;
-  const std::string name = kernel.name;
-  if (grid_x == 0 || block_x == 0 || grid_y != 1 || grid_z != 1 || block_y != 1 || block_z != 1) {
-    return fail(kInvalidValue, name + " is launched with an empty grid or one of two dimensions");
-  }
-  if (static_cast<int>(shared) > fake->shared_limit) {
-    return fail(kInvalidValue, name + " is launched with " + std::to_string(shared) +
-                                   " bytes of shared memory; its attribute allows " +
-                                   std::to_string(fake->shared_limit));
-  }
-  if (static_cast<int>(block_x) > kernel.max_threads) {
-    return fail(kOutOfResources, name + " is launched with " + std::to_string(block_x) +
-                                     " threads; its launch bounds are " +
-                                     std::to_string(kernel.max_threads));
-  }
-  // By value, at the launch: what the host does to the struct afterwards is none of the kernel's
-  // business.
-  const char* bytes = static_cast<const char*>(parameters[0]);
-  auto params = std::make_shared<std::vector<char>>(bytes, bytes + kernel.params_bytes);
-  return queue(stream, [=, run = kernel.run] {
-    try {
-      static uint64_t launches = 0;
-      simt::run_grid({grid_x, block_x, shared}, {++launches}, [&] { run(params->data()); });
-    } catch (const std::exception& error) {
-      return fail(kLaunchFailed, name + ": " + error.what());
-    }
-    return static_cast<Result>(kSuccess);
-  });
 }
 
 EXPORT Result cuGetErrorName(Result result, const char** name) {
