@@ -4,7 +4,9 @@
  * whose speed drifts; `ar` is the baseline of its own turn.
  *
  *   npm run bench -- [--prompts 16] [--windows 8,16,32] [--threads 0] [--model emoji] [--json]
+ *                    [--save docs/bench/decoders.json]
  */
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import { describeMachine } from './machine.mjs';
@@ -38,6 +40,7 @@ const { values: flags } = parseArgs({
     threads: { type: 'string', default: '0' },
     model: { type: 'string', default: 'emoji' },
     json: { type: 'boolean', default: false },
+    save: { type: 'string' },
   },
 });
 
@@ -81,7 +84,9 @@ const report = {
   results,
 };
 await model.dispose();
-if (flags.json) console.log(JSON.stringify(report, null, 2));
+const json = JSON.stringify(report, null, 2);
+if (flags.save) writeFileSync(flags.save, `${json}\n`);
+if (flags.json) console.log(json);
 else printTable(report);
 
 /** One row; `baseline` are the runs of `ar` in the same turns. */

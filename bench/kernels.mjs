@@ -4,6 +4,7 @@
  * in one run.
  *
  *   npm run bench:kernels -- [--calls 20] [--json] [--plot docs/images/kernels.svg]
+ *                            [--save docs/bench/kernels.json]
  *
  * SJD2_PYTHON names the Python to try for PyTorch (default python3).
  */
@@ -26,6 +27,7 @@ const { values: flags } = parseArgs({
     calls: { type: 'string', default: '20' },
     json: { type: 'boolean', default: false },
     plot: { type: 'string' },
+    save: { type: 'string' },
   },
 });
 const calls = Number(flags.calls);
@@ -52,7 +54,9 @@ const report = {
   results,
 };
 if (flags.plot) writeFileSync(flags.plot, kernelPlot(results));
-if (flags.json) console.log(JSON.stringify(report, null, 2));
+const json = JSON.stringify(report, null, 2);
+if (flags.save) writeFileSync(flags.save, `${json}\n`);
+if (flags.json) console.log(json);
 else printTable(report);
 
 /** Builds kernels_bench (its own build folder) and runs it. */
