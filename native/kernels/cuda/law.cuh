@@ -160,7 +160,10 @@ struct RowLaw {
     const Wide target = __umul64hi(bits, total) << 11 | (bits * total) >> 53;
     if (before <= target && target < before + sum) {
       int32_t segment = block.thread * owned;
-      while (before + segment_value(segment) <= target) before += segment_value(segment++);
+      const int32_t last = segment + owned - 1;
+      while (segment < last && before + segment_value(segment) <= target) {
+        before += segment_value(segment++);
+      }
       shared.chosen = segment;
       shared.chosen_before = before;
     }

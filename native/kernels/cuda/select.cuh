@@ -68,7 +68,11 @@ __device__ uint32_t select(Block& block, Row<Element>& row, uint32_t floor, Wide
     Wide before = block.sum_before(sum, &total);
     if (before < target && target <= before + sum) {
       int32_t from_top = block.thread * owned;
-      while (before + bin_value(from_top) < target) before += bin_value(from_top++);
+      // Ends by itself; the bound keeps even a broken histogram from leading out of shared memory.
+      const int32_t last = from_top + owned - 1;
+      while (from_top < last && before + bin_value(from_top) < target) {
+        before += bin_value(from_top++);
+      }
       shared.chosen = kBins - 1 - from_top;
       shared.chosen_before = before;
     }
