@@ -127,7 +127,7 @@ def manifest(options, config, levels, files):
             "begin": "<boi>",
             "unconditional": "<uncond>",
         },
-        "sampler": {"guidance": 3, "temperature": 1, "topK": 200, "topP": 1},
+        "sampler": {"guidance": 2.5, "temperature": 0.8, "topK": 100, "topP": 1},
         "denoising": {
             "schedule": "karras",
             "levels": levels.count,
