@@ -214,7 +214,7 @@ writeFileSync(join(options.out, 'concepts.json'), JSON.stringify(kept, null, 1))
 writeFileSync(join(options.out, 'sets.json'), JSON.stringify(sets, null, 1));
 writeFileSync(
   join(options.out, 'jobs.jsonl'),
-  jobs.map((job) => JSON.stringify(job)).join('\n') + '\n',
+  `${jobs.map((job) => JSON.stringify(job)).join('\n')}\n`,
 );
 console.log(`${kept.length} concepts, ${jobs.length / 3} drawings, ${jobs.length} pictures`);
 for (const set of sets) console.log(`  ${set.set}: ${set.drawings} matched, ${set.license.spdx}`);

@@ -146,7 +146,7 @@ async function parent() {
   const kept = jobs.filter((job) => finished.has(job.index));
   for (const job of kept) writeSync(out, raw, job.index * bytes, bytes);
   closeSync(out);
-  const meta = kept.map(({ index, ...job }) => JSON.stringify(job)).join('\n') + '\n';
+  const meta = `${kept.map(({ index, ...job }) => JSON.stringify(job)).join('\n')}\n`;
   writeFileSync(join(options.out, 'pictures.jsonl'), meta);
   console.log(`${kept.length} pictures; failed: ${failed.join(', ') || 'none'}`);
 }
