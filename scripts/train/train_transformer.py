@@ -1,8 +1,8 @@
 """Train the transformer: autoregressive pre-training, then SJD2 fine-tuning.
 
 pre-train  python scripts/train/train_transformer.py --out training/pretrained --minutes 50
-fine-tune  python scripts/train/train_transformer.py --out training/finetuned --minutes 20 \\
-               --init training/pretrained/checkpoint.pt --noise 0.7 --drafts 0.25 --lr-scale 0.4
+fine-tune  python scripts/train/train_transformer.py --out training/finetuned --minutes 22.5 \\
+               --init training/pretrained/checkpoint.pt --noise 0.5 --drafts 0.2 --lr-scale 0.45
 """
 
 import argparse
