@@ -3,8 +3,8 @@
 python scripts/train/keep.py               training/ -> scripts/train/checkpoints/
 python scripts/train/keep.py --restore     scripts/train/checkpoints/ -> training/
 
-Kept are the image tokenizer with its encoder and the pre-trained transformer from before the noise, so that a
-later session can fine-tune again without repeating an hour of training. The tokens and captions come
+Kept are the image tokenizer with its encoder, the pre-trained transformer from before the noise, and the
+fine-tuned one that is shipped, so that training can go on from either without repeating an hour. The tokens and captions come
 back from scripts/train/chain.py, which skips what is there.
 """
 
@@ -20,6 +20,7 @@ FOLDER = Path(__file__).resolve().parent / "checkpoints"
 KEPT = {
     "image_tokenizer.safetensors": "image_tokenizer/tokenizer.pt",
     "pretrained.safetensors": "pretrained/ema.pt",
+    "finetuned.safetensors": "finetuned/ema.pt",
 }
 
 
