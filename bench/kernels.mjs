@@ -9,7 +9,7 @@
  * SJD2_PYTHON names the Python to try for PyTorch (default python3).
  */
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,7 +40,7 @@ const TOP_K = 2000;
 
 const native = runNative();
 const floors = new Map(
-  native.results.map((r) => [`${r.kernel} ${r.shape} ${r.coupling}`, r.floorMs]),
+  native.results.map((r) => [[r.kernel, r.shape, r.dtype, r.coupling].join(' '), r.floorMs]),
 );
 const results = [...native.results];
 for (const shape of SHAPES) {
@@ -53,7 +53,10 @@ const report = {
   machine: { ...describeMachine(), ...native.machine },
   results,
 };
-if (flags.plot) writeFileSync(flags.plot, kernelPlot(results));
+if (flags.plot) {
+  mkdirSync(dirname(flags.plot), { recursive: true });
+  writeFileSync(flags.plot, kernelPlot(results));
+}
 const json = JSON.stringify(report, null, 2);
 if (flags.save) writeFileSync(flags.save, `${json}\n`);
 if (flags.json) console.log(json);
@@ -138,7 +141,7 @@ function javaScript(shape) {
 
 function row(kernel, { count, vocabulary }, implementation, times) {
   const shape = `[2,${count},${vocabulary}] normal top-k ${TOP_K} top-p 1`;
-  const floorMs = floors.get(`verify ${shape} maximal`) ?? null;
+  const floorMs = floors.get(`verify ${shape} f32 maximal`) ?? null;
   return { kernel, shape, dtype: 'f32', coupling: 'maximal', implementation, ...times, floorMs };
 }
 
@@ -154,7 +157,7 @@ function pyTorch() {
   }
   return JSON.parse(stdout).results.map((result) => ({
     ...result,
-    floorMs: floors.get(`verify ${result.shape} ${result.coupling}`) ?? null,
+    floorMs: floors.get(`verify ${result.shape} f32 ${result.coupling}`) ?? null,
   }));
 }
 
