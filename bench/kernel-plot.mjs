@@ -49,6 +49,7 @@ export function kernelPlot(results) {
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y}" ` +
     `font-family="system-ui, sans-serif" font-size="13">\n` +
+    `<title>Milliseconds of one verification, by implementation, on a logarithmic axis</title>\n` +
     `<rect width="100%" height="100%" fill="white"/>\n${parts.join('\n')}\n</svg>\n`
   );
 }
