@@ -18,8 +18,11 @@ export class FixedWindow implements WindowController {
 
 /** Widths that `auto` chooses from; beyond 64 short images gain nothing (docs/decoding.md). */
 const WIDTHS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64];
-/** Measured first, so that the costs between and beyond them can be interpolated. */
-const PROBES = [8, 16, 32, 8, 16, 4, 1];
+/**
+ * Measured first, so that the costs between and beyond them can be interpolated. In a row: the first
+ * pass of a new width also pays for a new binding and memory plan, and only the others count.
+ */
+const PROBES = [16, 16, 16, 8, 8, 8, 8, 4, 4, 4, 1, 1, 1];
 /** Tokens per pass grow like W^p on every model and coupling measured; p lies around 0.45. */
 const PRIOR_EXPONENT = 0.45;
 /** Passes of evidence that the prior exponent counts for. */
@@ -99,6 +102,7 @@ export class PassKnowledge {
 export class AutoWindow implements WindowController {
   readonly capacity: number;
   private passes = 0;
+  private width = 0;
 
   constructor(
     private readonly knowledge: PassKnowledge,
@@ -111,15 +115,17 @@ export class AutoWindow implements WindowController {
     const probe = this.knowledge.takeProbe();
     if (probe !== undefined) return Math.min(probe, this.capacity);
     const best = this.knowledge.best(this.capacity);
-    if (this.passes % REFRESH !== REFRESH - 1) return best;
-    const step = (this.passes / REFRESH) & 1 ? 1 : -1;
+    if (this.passes % REFRESH < REFRESH - 2) return best;
+    const step = Math.floor(this.passes / REFRESH) % 2 === 0 ? -1 : 1;
     const neighbour = WIDTHS[WIDTHS.indexOf(best) + step];
     return neighbour !== undefined && neighbour <= this.capacity ? neighbour : best;
   }
 
   observe(pass: NativePass): void {
-    // The first pass also feeds the prompt, and its positions have had no time to settle.
-    if (this.passes++ === 0) return;
-    this.knowledge.record(pass.window, pass.seconds, pass.tokens.length);
+    // The first pass also feeds the prompt; and see PROBES for the first pass of a width.
+    if (this.passes++ > 0 && pass.window === this.width) {
+      this.knowledge.record(pass.window, pass.seconds, pass.tokens.length);
+    }
+    this.width = pass.window;
   }
 }
