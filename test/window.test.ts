@@ -79,3 +79,15 @@ test('a window never exceeds the image', () => {
     controller.observe({ window, tokens: new Int32Array(1), seconds: 1 } as NativePass);
   }
 });
+
+test('generations side by side may use up the probes before anything is measured', () => {
+  const knowledge = new PassKnowledge();
+  const controllers = Array.from({ length: 20 }, () => new AutoWindow(knowledge, 256));
+  for (let pass = 0; pass < 5; pass++) {
+    for (const controller of controllers) {
+      const window = controller.next();
+      expect(window).toBeGreaterThanOrEqual(1);
+      controller.observe({ window, tokens: new Int32Array(2), seconds: 1 } as NativePass);
+    }
+  }
+});

@@ -84,6 +84,8 @@ export class PassKnowledge {
 
   /** The width with the most expected tokens per second. */
   best(capacity: number): number {
+    // Generations side by side share the probes, and may use them up before one of them counts.
+    if (this.seconds.size === 0) return Math.min(PROBES[0] as number, capacity);
     const exponent = this.exponent;
     const rate = (width: number) => width ** exponent / this.cost(width);
     return WIDTHS.filter((w) => w <= capacity).reduce((a, b) => (rate(b) > rate(a) ? b : a));
