@@ -85,6 +85,18 @@ void check_ring(Napi::Env env, const Window& window, const int32_t* drafts, int3
   }
 }
 
+// The rings of noise and refine, once window, table and levels are read.
+template <typename Args>
+void read_positions(Napi::Object from, Args& a, std::vector<Napi::ObjectReference>& keep,
+                    bool draft_above_0) {
+  const size_t slots = a.window.capacity;
+  a.drafts = view<int32_t>(from, "drafts", napi_int32_array, slots, keep);
+  a.level = view<int32_t>(from, "level", napi_int32_array, slots, keep);
+  a.z = view<float>(from, "z", napi_float32_array, slots * a.table.hidden, keep);
+  check_ring(from.Env(), a.window, a.drafts, a.table.vocabulary, a.level, a.levels.steps,
+             draft_above_0);
+}
+
 Call<NoiseArgs> read_noise(Napi::Object from) {
   Call<NoiseArgs> call;
   NoiseArgs& a = call.args;
@@ -101,14 +113,10 @@ Call<NoiseArgs> read_noise(Napi::Object from) {
     wrong(from.Env(), "rows, rowStride", "at least 1 and fed * hidden");
   }
   a.row_stride = static_cast<int64_t>(stride);
-  const size_t slots = a.window.capacity;
-  a.drafts = view<int32_t>(from, "drafts", napi_int32_array, slots, call.keep);
-  a.level = view<int32_t>(from, "level", napi_int32_array, slots, call.keep);
-  a.z = view<float>(from, "z", napi_float32_array, slots * a.table.hidden, call.keep);
+  read_positions(from, a, call.keep, false);
   a.out =
       view<float>(from, "out", napi_float32_array,
                   size_t(a.rows - 1) * a.row_stride + size_t(a.fed) * a.table.hidden, call.keep);
-  check_ring(from.Env(), a.window, a.drafts, a.table.vocabulary, a.level, a.levels.steps, false);
   return call;
 }
 
@@ -118,11 +126,7 @@ Call<RefineArgs> read_refine(Napi::Object from) {
   a.window = read_window(from);
   a.table = read_table(from, call.keep);
   a.levels = read_levels(from, a.table.hidden, call.keep);
-  const size_t slots = a.window.capacity;
-  a.drafts = view<int32_t>(from, "drafts", napi_int32_array, slots, call.keep);
-  a.level = view<int32_t>(from, "level", napi_int32_array, slots, call.keep);
-  a.z = view<float>(from, "z", napi_float32_array, slots * a.table.hidden, call.keep);
-  check_ring(from.Env(), a.window, a.drafts, a.table.vocabulary, a.level, a.levels.steps, true);
+  read_positions(from, a, call.keep, true);
   return call;
 }
 

@@ -176,8 +176,7 @@ void Generation::noise(const Window& window, int32_t fresh_from) {
   args.fresh_from = fresh_from;
   args.seed = settings_.seed;
   args.table = table_;
-  args.levels = {settings_.schedule.alpha.data(), settings_.schedule.sigma.data(),
-                 settings_.schedule.tau.data(), settings_.schedule.steps()};
+  args.levels = settings_.schedule.levels();
   args.drafts = drafts_.data();
   args.level = level_.data();
   args.z = z_.data();
@@ -237,8 +236,7 @@ void Generation::refine(const Window& window) {
   RefineArgs args;
   args.window = window;
   args.table = table_;
-  args.levels = {settings_.schedule.alpha.data(), settings_.schedule.sigma.data(),
-                 settings_.schedule.tau.data(), settings_.schedule.steps()};
+  args.levels = settings_.schedule.levels();
   args.drafts = drafts_.data();
   args.level = level_.data();
   args.z = z_.data();

@@ -43,6 +43,7 @@ struct Schedule {
   std::vector<float> tau;           // [K + 1, hidden]
   bool staggered = false;           // first window: noise rises along it instead of K everywhere
   int32_t steps() const { return static_cast<int32_t>(alpha.size()) - 1; }
+  Levels levels() const { return {alpha.data(), sigma.data(), tau.data(), steps()}; }
 };
 
 struct Settings {
