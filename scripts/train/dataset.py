@@ -12,6 +12,10 @@ from tokenize_pictures import VERSIONS
 TRAIN, UNSEEN, RESTYLED = 0, 1, 2
 POPULAR_WEIGHT = 12.0  # three quarters of the samples show the 239 concepts people ask for first
 
+# The default style of captions (captions.py) is seen most, and a drawing as it is more than its versions.
+STYLE_WEIGHTS = {"twemoji": 3.0, "flat": 1.5, "noto": 1.5}
+PLAIN_ODDS = 4.0
+
 
 class Prompts:
     """Text to ids [P + 1]: words, padded at the end, then <boi>."""
@@ -59,7 +63,11 @@ class Drawings:
             drawings.setdefault(key, {}).setdefault(VERSIONS[self.version[index]], []).append(index)
         self.drawings = list(drawings.values())
         weights = np.array(
-            [POPULAR_WEIGHT if self.concepts[c]["label"] in POPULAR else 1.0 for c, _ in drawings],
+            [
+                (POPULAR_WEIGHT if self.concepts[concept]["label"] in POPULAR else 1.0)
+                * STYLE_WEIGHTS.get(STYLES[style], 1.0)
+                for concept, style in drawings
+            ],
             float,
         )
         self.weights = weights / weights.sum()
@@ -74,7 +82,7 @@ class Drawings:
         for drawing in rng.choice(len(self.drawings), batch, p=self.weights):
             versions = self.drawings[drawing]
             kinds = [kind for kind in versions]
-            odds = np.array([3.0 if kind == "plain" else 1.0 for kind in kinds])
+            odds = np.array([PLAIN_ODDS if kind == "plain" else 1.0 for kind in kinds])
             kind = kinds[rng.choice(len(kinds), p=odds / odds.sum())]
             index = versions[kind][rng.integers(len(versions[kind]))]
             indices.append(index)

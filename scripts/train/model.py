@@ -57,6 +57,19 @@ def rotate(x, cos, sin):
     return torch.cat([first * cos - second * sin, second * cos + first * sin], -1)
 
 
+def causal_attention(query, key, value):
+    """Attention [B, heads, S, head_size] of every position to those up to it.
+
+    Written out, since the fused operator spends twice the time on so short a sequence on a CPU
+    (training as a whole: 8,200 against 12,000 tokens per second on two quiet cores).
+    """
+    length = query.shape[2]
+    future = torch.ones(length, length, dtype=torch.bool).triu(1)
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)
+    weights = scores.masked_fill(future, float("-inf")).softmax(-1, dtype=torch.float32)
+    return weights.to(value.dtype) @ value
+
+
 class Layer(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -85,7 +98,7 @@ class Layer(nn.Module):
         groups = c.heads // c.kv_heads
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
         if cache is None or key.shape[2] == length:
-            mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+            mixed = causal_attention(query, key, value)
         else:
             past = key.shape[2] - length
             mask = torch.ones(length, key.shape[2], dtype=torch.bool).tril(past)
