@@ -32,7 +32,18 @@ def parse():
     parser.add_argument("--data", type=Path, default=Path("training/data"))
     parser.add_argument("--out", type=Path, default=Path("models/emoji"))
     parser.add_argument("--name", default="emoji")
+    parser.add_argument(
+        "--guidance",
+        type=float,
+        help="default scale; 2.5, or 1 if guidance is in the weights (train_transformer.py --distil)",
+    )
+    parser.add_argument("--temperature", type=float, default=0.8)
+    parser.add_argument("--top-k", type=int, default=100)
     return parser.parse_args()
+
+
+def default_guidance(checkpoint):
+    return 1 if torch.load(checkpoint, weights_only=True).get("distilled") else 2.5
 
 
 def load_checkpoint(path):
@@ -127,7 +138,12 @@ def manifest(options, config, levels, files):
             "begin": "<boi>",
             "unconditional": "<uncond>",
         },
-        "sampler": {"guidance": 2.5, "temperature": 0.8, "topK": 100, "topP": 1},
+        "sampler": {
+            "guidance": options.guidance or default_guidance(options.checkpoint),
+            "temperature": options.temperature,
+            "topK": options.top_k,
+            "topP": 1,
+        },
         "denoising": {
             "schedule": "karras",
             "levels": levels.count,

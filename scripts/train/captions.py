@@ -108,6 +108,15 @@ couch and lamp, chair, bed, door, toothbrush, red circle, blue circle, green cir
 red square, blue square, green square, yellow square, desktop computer, bomb, kite, teddy bear
 """
 POPULAR = {label.strip() for label in POPULAR.replace("\n", " ").split(",")} | set(NAMES)
+# And of those, what everybody tries first.
+FAVOURITES = """
+red apple, banana, watermelon, mushroom, pizza, hamburger, birthday cake, hot beverage, automobile, bus, bicycle,
+airplane, sailboat, rocket, house, deciduous tree, evergreen tree, tulip, rose, sunflower, sun, crescent moon, star,
+cloud, rainbow, fire, umbrella, cat, cat face, dog, dog face, bird, fish, butterfly, red heart, blue heart, ghost,
+robot, smiling face, smiling face with smiling eyes, slightly smiling face, grinning face, soccer ball, balloon,
+crown, key, light bulb, closed book, wrapped gift
+"""
+FAVOURITES = {label.strip() for label in FAVOURITES.replace("\n", " ").split(",")}
 MOODS = ["happy", "sad", "angry", "crying", "laughing", "sleepy", "sick", "cool", "scared"]
 MOODS += ["surprised", "kissing", "tired", "confused"]
 

@@ -16,21 +16,24 @@ from pathlib import Path
 SCRIPTS = Path(__file__).resolve().parent.parent
 
 
+def weights(folder):
+    """The checkpoint also holds the layout probe; restored weights (keep.py) do without."""
+    restored = (folder / "done").exists() and not (folder / "checkpoint.pt").exists()
+    return folder / ("ema.pt" if restored else "checkpoint.pt")
+
+
 def steps(root, package, fixture, tiny):
     """(name, file that shows that it is done, command) in order."""
     data, tokenizer = root / "data", root / "image_tokenizer"
     pretrained, finetuned = root / "pretrained", root / "finetuned"
+    distilled = root / "distilled"
     small = ["--tiny"] if tiny else []
-    # The checkpoint also holds the layout probe; restored weights (keep.py) do without.
-    weights = pretrained / "checkpoint.pt"
-    if not weights.exists() and (pretrained / "done").exists():
-        weights = pretrained / "ema.pt"
     python, train = [sys.executable], SCRIPTS / "train"
-    minutes = {"tokenizer": 0.5, "pretrain": 0.5, "finetune": 0.3}
+    minutes = {"tokenizer": 0.5, "pretrain": 0.5, "finetune": 0.3, "distil": 0.2}
     if not tiny:
-        minutes = {"tokenizer": 11, "pretrain": 50, "finetune": 30}
+        minutes = {"tokenizer": 11, "pretrain": 60, "finetune": 90, "distil": 20}
     where = ["--data", data, "--tokenizer", tokenizer]
-    final = ["--checkpoint", finetuned / "ema.pt", "--tokenizer", tokenizer]
+    final = ["--checkpoint", distilled / "ema.pt", "--tokenizer", tokenizer]
     return [
         (
             "packages",
@@ -78,9 +81,17 @@ def steps(root, package, fixture, tiny):
             "fine-tuning",
             finetuned / "done",
             [*python, train / "train_transformer.py", *where, "--out", finetuned]
-            + ["--init", weights, "--minutes", minutes["finetune"]]
-            + ["--noise", 0.5, "--drafts", 0.2, "--dropout", 0, "--lr-scale", 0.45]
-            + ["--decay-from", 0.1, "--decay-to", 0.02, "--seed", 2, *small],
+            + ["--init", weights(pretrained), "--minutes", minutes["finetune"]]
+            + ["--noise", 0.25, "--blind", 0.5, "--drafts", 0.25, "--dropout", 0]
+            + ["--lr-scale", 0.8, "--decay-from", 0.4, "--decay-to", 0.15, "--seed", 2, *small],
+        ),
+        (
+            "distillation",
+            distilled / "done",
+            [*python, train / "train_transformer.py", *where, "--out", distilled]
+            + ["--init", weights(finetuned), "--minutes", minutes["distil"], "--distil", 2.5]
+            + ["--noise", 0.35, "--blind", 0.15, "--drafts", 0.25, "--dropout", 0]
+            + ["--lr-scale", 0.3, "--decay-from", 0, "--decay-to", 0.02, "--seed", 3, *small],
         ),
         (
             "package",

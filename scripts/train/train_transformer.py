@@ -15,6 +15,7 @@ import torch.nn.functional as F
 
 import ranks
 from dataset import RESTYLED, UNSEEN, Drawings, Prompts
+from guidance import distilled_loss, guided_law
 from layout_probe import LayoutProbe
 from model import Config, Transformer
 from muon import Muon
@@ -36,7 +37,16 @@ def parse():
     parser.add_argument(
         "--noise", type=float, default=0, help="share of samples with noisy segments"
     )
+    parser.add_argument(
+        "--blind", type=float, default=0, help="share of samples that see noise only"
+    )
     parser.add_argument("--drafts", type=float, default=0, help="share with the model's own drafts")
+    parser.add_argument(
+        "--distil",
+        type=float,
+        default=0,
+        help="guidance scale that --init's weights teach with two rows and one row shall give (0: off)",
+    )
     parser.add_argument(
         "--layout", type=float, default=0.5, help="weight of the layout probe's loss"
     )
@@ -144,11 +154,17 @@ def train(options):
     model = new_model(options, prompts.tokenizer.get_vocab_size())
     schedule = Levels(count=model.config.levels)
     weights = schedule.weights()
+    distilled = 0
+    if options.init:
+        distilled = torch.load(options.init, weights_only=True).get("distilled", 0)
     if options.noise > 0 and not model.frozen:
         model.freeze_statistics()
     if model.frozen:
         model.image_embedding.weight.requires_grad_(False)
     ema = copy.deepcopy(model)
+    teacher = copy.deepcopy(model).eval().requires_grad_(False) if options.distil else None
+    teach = teacher and (teacher if options.no_compile or options.tiny else torch.compile(teacher))
+    unconditional = prompts.encode([None])
     probe = LayoutProbe(model.config)
     if options.init and "probe" in (state := torch.load(options.init, weights_only=True)):
         probe.load_state_dict(state["probe"])
@@ -175,6 +191,8 @@ def train(options):
 
     def save(final=False):
         state = {"config": model.config.as_dict(), "levels": schedule.as_dict()}
+        # Once guidance is in the weights it stays there, whatever they are trained on after.
+        state["distilled"] = options.distil or distilled
         torch.save({**state, "model": ema.state_dict()}, options.out / "ema.pt")
         if final:
             return
@@ -213,7 +231,9 @@ def train(options):
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * factor
         texts, tokens = data.sample(batch)
-        levels = random_segments(len(tokens), tokens.shape[1] - 1, weights, options.noise)
+        levels = random_segments(
+            len(tokens), tokens.shape[1] - 1, weights, options.noise, options.blind
+        )
         model.train()
         with torch.autocast("cpu", torch.bfloat16):
             inputs = noisy_inputs(model, tokens[:, :-1], levels, schedule)
@@ -231,7 +251,10 @@ def train(options):
                 wrong = model.image_embedding(drafts[:, :-1])
                 noisy = (levels[:drafted] > 0)[..., None]
                 inputs = torch.cat([torch.where(noisy, wrong, inputs[:drafted]), inputs[drafted:]])
-            losses, _, middle = sequence_loss(run, model, texts, inputs, tokens)
+            losses, logits, middle = sequence_loss(run, model, texts, inputs, tokens)
+            if teacher:
+                law = guided_law(teach, texts, unconditional, tokens, options.distil)
+                losses = distilled_loss(logits, law)
             loss = losses.mean()
         layout = probe(middle, tokens)
         (loss + options.layout * layout).backward()
