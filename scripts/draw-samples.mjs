@@ -1,5 +1,5 @@
 /**
- * Draws docs/images/samples.png, the picture in the README: eight prompts with the defaults, seed 0,
+ * Draws docs/images/samples.png, the picture in the README: ten prompts with the defaults, seed 0,
  * nothing picked out. Run it again after the default model has changed.
  */
 import { mkdirSync } from 'node:fs';
@@ -19,6 +19,8 @@ const PROMPTS = [
   'a blue car',
   'a house',
   'a cat',
+  'a rocket',
+  'a slice of pizza',
 ];
 
 const model = await loadModel('emoji');
@@ -30,5 +32,5 @@ for (const prompt of PROMPTS) {
 await model.dispose();
 const target = join(root, 'docs', 'images', 'samples.png');
 mkdirSync(dirname(target), { recursive: true });
-await contactSheet(drawn, 4, PROMPTS).save(target);
+await contactSheet(drawn, 5, PROMPTS).save(target);
 console.log(target);
