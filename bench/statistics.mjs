@@ -23,3 +23,25 @@ export function quantile(values, p) {
 export function median(values) {
   return quantile(values, 0.5);
 }
+
+/**
+ * Standard error of any smooth statistic by the delete-a-group jackknife (Shao and Tu 1995): how much
+ * it moves when one group is left out. 0 for one group.
+ *
+ * @param groups what to leave out one by one
+ * @param statistic groups -> number
+ */
+export function jackknifeError(groups, statistic) {
+  const n = groups.length;
+  if (n < 2) return 0;
+  const without = groups.map((_, i) => statistic(groups.filter((_, j) => j !== i)));
+  const centre = mean(without);
+  return Math.sqrt(((n - 1) / n) * without.reduce((sum, v) => sum + (v - centre) ** 2, 0));
+}
+
+/** How often each whole number from 0 to the greatest occurs: counts[i] values are i. */
+export function histogram(values) {
+  const counts = new Array(Math.max(0, ...values) + 1).fill(0);
+  for (const value of values) counts[value]++;
+  return counts;
+}
