@@ -20,9 +20,8 @@ from onnx import TensorProto
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-SCRIPTS = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(SCRIPTS / "train"))
-sys.path.insert(0, str(SCRIPTS / "export"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "train"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "export"))
 
 from dataset import RESTYLED, TRAIN, UNSEEN
 from evaluation_encoder import WIDTH, Block, EvaluationEncoder
@@ -30,6 +29,7 @@ from graph import Graph
 from reference_pictures import measure
 from train_evaluation_encoder import WORDS, Pictures, retrieval
 
+FOLDER = Path(__file__).resolve().parent
 SIZE = 64
 
 
@@ -146,7 +146,7 @@ def main():
     parser.add_argument("--checkpoint", type=Path, default=folder)
     parser.add_argument("--data", type=Path, default=Path("training/data"))
     parser.add_argument("--tokenizer", type=Path, default=Path("training/image_tokenizer"))
-    parser.add_argument("--out", type=Path, default=SCRIPTS / "eval/encoder")
+    parser.add_argument("--out", type=Path, default=FOLDER / "encoder")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
