@@ -24,17 +24,21 @@ export function median(values) {
   return quantile(values, 0.5);
 }
 
+/** The statistic without each group in turn; empty for a single group. */
+export function leaveOneOut(groups, statistic) {
+  if (groups.length < 2) return [];
+  return groups.map((_, i) => statistic(groups.filter((_, j) => j !== i)));
+}
+
 /**
- * Standard error of any smooth statistic by the delete-a-group jackknife (Shao and Tu 1995): how much
- * it moves when one group is left out. 0 for one group.
+ * Standard error of any smooth statistic by the jackknife (Efron and Stein 1981): how much it moves
+ * when one group is left out. 0 where nothing could be left out.
  *
- * @param groups what to leave out one by one
- * @param statistic groups -> number
+ * @param without what `leaveOneOut` gives
  */
-export function jackknifeError(groups, statistic) {
-  const n = groups.length;
+export function jackknifeError(without) {
+  const n = without.length;
   if (n < 2) return 0;
-  const without = groups.map((_, i) => statistic(groups.filter((_, j) => j !== i)));
   const centre = mean(without);
   return Math.sqrt(((n - 1) / n) * without.reduce((sum, v) => sum + (v - centre) ** 2, 0));
 }

@@ -15,6 +15,7 @@ import { ENCODER, EvaluationEncoder } from './encoder.mjs';
 import { Journal } from './journal.mjs';
 import { readOptions, USAGE } from './options.mjs';
 import { PROMPTS, sampleOf } from './prompts.mjs';
+import { judge, qualityOf } from './quality.mjs';
 import { recordOf, summarise } from './summary.mjs';
 import { resultsTable } from './table.mjs';
 
@@ -130,6 +131,11 @@ async function reportOf(model, encoder, rows, journal) {
     texts.set(prompt, await encoder.text(prompt));
   }
   const column = (i) => turns.map((records) => records[i]);
+  const baseline = judge(column(0), encoder, texts);
+  const results = rows.map((row, i) => {
+    const own = judge(column(i), encoder, texts);
+    return summarise(row, own.records, baseline.records, qualityOf(own, baseline));
+  });
   return {
     command: `npm run eval -- ${process.argv.slice(2).join(' ')}`.trim(),
     model: model.manifest.name,
@@ -140,9 +146,14 @@ async function reportOf(model, encoder, rows, journal) {
     samples: turns.length,
     prompts: [...texts.keys()],
     tokens: model.manifest.image.rows * model.manifest.image.columns,
-    encoder: { scores: encoder.statistics.scores, floor: encoder.statistics.floor },
-    results: rows.map((row, i) => summarise(row, column(i), column(0), encoder, texts)),
+    encoder: judgeOf(encoder.statistics),
+    results,
   };
+}
+
+/** What the encoder makes of real drawings, so that results say how far their judge can be trusted. */
+function judgeOf({ scores, floor, damage }) {
+  return { scores, floor, damage };
 }
 
 function progressBar() {

@@ -1,34 +1,50 @@
 /** How good the pictures of one configuration are, from the records of its samples. */
-import { jackknifeError, mean, standardError } from '../../bench/statistics.mjs';
+import { jackknifeError, leaveOneOut, mean, standardError } from '../../bench/statistics.mjs';
 import { dot } from './encoder.mjs';
 import { moments } from './frechet.mjs';
 
 /**
- * @param own records { prompt, nll, feature, tokens } of the configuration
- * @param baseline records of `ar` on the same samples
+ * What the judges say about the pictures of one configuration.
+ *
+ * @param records { prompt, nll, feature, tokens }, one per sample
  * @param encoder the evaluation encoder, for its references
  * @param texts prompt -> embedding
  */
-export function qualityOf(own, baseline, encoder, texts) {
-  const agreements = (records) => records.map((r) => dot(r.feature, texts.get(r.prompt)));
-  const agreement = agreements(own);
-  const nll = own.map((r) => r.nll);
+export function judge(records, encoder, texts) {
+  const groups = [...byPrompt(records).values()];
   return {
-    nll: estimate(nll),
+    records,
+    nll: records.map((r) => r.nll),
+    agreement: records.map((r) => dot(r.feature, texts.get(r.prompt))),
+    found: mean(records.map((r) => Number(bestPrompt(r.feature, texts) === r.prompt))),
+    heldOut: frechet(groups, encoder.heldOut),
+    training: frechet(groups, encoder.training),
+  };
+}
+
+/** Quality of a configuration beside that of `ar` on the same samples, both as `judge` gives them. */
+export function qualityOf(own, ar) {
+  return {
+    nll: estimate(own.nll),
     // By sample: prompts differ more than decoders do, and the difference is rid of that.
-    nllAgainstAr: estimate(
-      difference(
-        nll,
-        baseline.map((r) => r.nll),
-      ),
-    ),
-    frechetHeldOut: frechet(own, encoder.heldOut),
-    frechetTraining: frechet(own, encoder.training),
-    agreement: estimate(agreement),
-    agreementAgainstAr: estimate(difference(agreement, agreements(baseline))),
-    found: mean(own.map((r) => Number(bestPrompt(r.feature, texts) === r.prompt))),
-    diversity: diversity(own),
-    sameAsAr: mean(own.map((r, i) => Number(equal(r.tokens, baseline[i].tokens)))),
+    nllAgainstAr: estimate(difference(own.nll, ar.nll)),
+    frechetHeldOut: {
+      value: own.heldOut.value,
+      standardError: jackknifeError(own.heldOut.without),
+      againstAr: {
+        mean: own.heldOut.value - ar.heldOut.value,
+        standardError: jackknifeError(difference(own.heldOut.without, ar.heldOut.without)),
+      },
+    },
+    frechetTraining: {
+      value: own.training.value,
+      standardError: jackknifeError(own.training.without),
+    },
+    agreement: estimate(own.agreement),
+    agreementAgainstAr: estimate(difference(own.agreement, ar.agreement)),
+    found: own.found,
+    diversity: diversity(own.records),
+    sameAsAr: mean(own.records.map((r, i) => Number(equal(r.tokens, ar.records[i].tokens)))),
   };
 }
 
@@ -40,15 +56,13 @@ function difference(a, b) {
   return a.map((value, i) => value - b[i]);
 }
 
-/** Pictures of one prompt are alike, so the error comes from leaving out a prompt at a time. */
-function frechet(records, reference) {
-  const distance = (some) => reference.distance(moments(some.map((r) => r.feature)));
-  return {
-    value: distance(records),
-    standardError: jackknifeError([...byPrompt(records).values()], (groups) =>
-      distance(groups.flat()),
-    ),
-  };
+/**
+ * The distance, and what it is without one prompt at a time: pictures of one prompt are alike, so a
+ * prompt and not a picture is what an error has to be counted in.
+ */
+function frechet(groups, reference) {
+  const distance = (some) => reference.distance(moments(some.flat().map((r) => r.feature)));
+  return { value: distance(groups), without: leaveOneOut(groups, distance) };
 }
 
 /** Mean distance between pictures of one prompt, over prompts; null if none was drawn twice. */

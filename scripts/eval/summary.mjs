@@ -1,6 +1,5 @@
 /** From the records of a configuration's samples to its row of results. */
 import { histogram, mean, median, quantile, standardError } from '../../bench/statistics.mjs';
-import { qualityOf } from './quality.mjs';
 
 /** What is kept of one image: costs, tokens, and what the judges say. */
 export function recordOf({ prompt, seed }, tokens, stats, nll, feature) {
@@ -22,8 +21,9 @@ export function recordOf({ prompt, seed }, tokens, stats, nll, feature) {
  * @param configuration options of `generate`
  * @param own its records, one per turn
  * @param baseline those of `ar`: the ratio of times is taken within a turn, as machines drift
+ * @param quality what quality.mjs makes of both
  */
-export function summarise(configuration, own, baseline, encoder, texts) {
+export function summarise(configuration, own, baseline, quality) {
   const { decoder, coupling = 'gumbel', window = 1, steps = null } = configuration;
   const compressions = own.map((r) => r.tokens.length / r.committedPerPass.length);
   const ratios = own.map((r, turn) => baseline[turn].seconds / r.seconds);
@@ -49,7 +49,7 @@ export function summarise(configuration, own, baseline, encoder, texts) {
     passMs: perPass((r) => r.seconds - r.imageSeconds),
     modelMs: perPass((r) => r.modelSeconds),
     kernelMs: perPass((r) => r.kernelSeconds),
-    quality: qualityOf(own, baseline, encoder, texts),
+    quality,
   };
 }
 

@@ -17,6 +17,7 @@ const VIEWS = {
   quality: (report) => qualityTable(report.results),
   published: publishedTable,
   encoder: encoderTable,
+  damage: damageTable,
 };
 
 /** @param reports file name without .json -> report */
@@ -81,5 +82,20 @@ function encoderTable({ encoder }) {
       `${Math.round(100 * s.first_five)}%`,
       s.margin.toFixed(2),
     ]),
+  );
+}
+
+/** What the Frechet distance makes of real drawings, few or damaged. */
+function damageTable({ encoder: { floor, damage } }) {
+  return table(
+    ['real drawings', 'Frechet, held-out'],
+    [
+      [`${floor.samples} of the held-out ones`, floor.heldOutOfHeldOut.toFixed(3)],
+      ['those of the training split', floor.trainingOfHeldOut.toFixed(3)],
+      ...damage.map(({ wrongTokens, frechetHeldOut }) => [
+        `all held-out ones as image tokens, ${Math.round(100 * wrongTokens)}% of them wrong`,
+        frechetHeldOut.toFixed(3),
+      ]),
+    ],
   );
 }
