@@ -4,19 +4,20 @@
  * a machine whose speed drifts. An interrupted sweep goes on where it was: the same command again.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SingleBar } from 'cli-progress';
 import { describeMachine } from '../../bench/machine.mjs';
 import { configurations, nameOf } from './configurations.mjs';
+import { draw } from './draw.mjs';
 import { ENCODER, EvaluationEncoder } from './encoder.mjs';
 import { Journal } from './journal.mjs';
 import { readOptions, USAGE } from './options.mjs';
 import { PROMPTS, sampleOf } from './prompts.mjs';
 import { judge, qualityOf } from './quality.mjs';
-import { recordOf, summarise } from './summary.mjs';
+import { summarise } from './summary.mjs';
 import { resultsTable } from './table.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -28,6 +29,8 @@ if (options.help) console.log(USAGE);
 else await evaluate().catch(fail);
 
 async function evaluate() {
+  // Now, and not after an hour of measuring.
+  if (options.json && options.json !== '-') mkdirSync(dirname(options.json), { recursive: true });
   const model = await loadModel(options.model, { threads: options.threads });
   const encoder = await EvaluationEncoder.load();
   const rows = rowsFor(model.manifest);
@@ -94,25 +97,17 @@ async function measure(model, encoder, rows, journal) {
     const start = performance.now();
     const sample = sampleOf(turn, options.prompts);
     const records = new Array(rows.length);
+    const judged = new Map();
     for (let i = 0; i < rows.length; i++) {
       // Each turn starts at another row: none is always measured behind the same neighbour.
       const at = (i + turn) % rows.length;
       bar.update((turn - first) * rows.length + i, { row: nameOf(rows[at]) });
-      records[at] = await draw(model, encoder, rows[at], sample);
+      records[at] = await draw(model, encoder, rows[at], sample, judged);
     }
     journal.append(records);
     if (turn === first) estimate((performance.now() - start) / 1000, options.samples - turn - 1);
   }
   bar.stop();
-}
-
-async function draw(model, encoder, row, sample) {
-  const { images, tokens, stats } = await model.generate(sample.prompt, {
-    ...row,
-    seed: sample.seed,
-  });
-  const { mean: nll } = await model.score(sample.prompt, tokens[0]);
-  return recordOf(sample, tokens[0], stats[0], nll, await encoder.image(images[0]));
 }
 
 function estimate(secondsPerTurn, left) {

@@ -6,7 +6,7 @@ import { moments } from './frechet.mjs';
 /**
  * What the judges say about the pictures of one configuration.
  *
- * @param records { prompt, nll, feature, tokens }, one per sample
+ * @param records { prompt, nll, impossible, feature, tokens }, one per sample
  * @param encoder the evaluation encoder, for its references
  * @param texts prompt -> embedding
  */
@@ -15,6 +15,11 @@ export function judge(records, encoder, texts) {
   return {
     records,
     nll: records.map((r) => r.nll),
+    // The share of tokens that AR sampling could not have drawn; counted for relaxed rows alone.
+    impossible:
+      records[0].impossible === null
+        ? null
+        : mean(records.map((r) => r.impossible / r.tokens.length)),
     agreement: records.map((r) => dot(r.feature, texts.get(r.prompt))),
     found: mean(records.map((r) => Number(bestPrompt(r.feature, texts) === r.prompt))),
     heldOut: frechet(groups, encoder.heldOut),
@@ -28,6 +33,7 @@ export function qualityOf(own, ar) {
     nll: estimate(own.nll),
     // By sample: prompts differ more than decoders do, and the difference is rid of that.
     nllAgainstAr: estimate(difference(own.nll, ar.nll)),
+    impossible: own.impossible,
     frechetHeldOut: {
       value: own.heldOut.value,
       standardError: jackknifeError(own.heldOut.without),

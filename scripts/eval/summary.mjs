@@ -1,22 +1,6 @@
 /** From the records of a configuration's samples to its row of results. */
 import { histogram, mean, median, quantile, standardError } from '../../bench/statistics.mjs';
 
-/** What is kept of one image: costs, tokens, and what the judges say. */
-export function recordOf({ prompt, seed }, tokens, stats, nll, feature) {
-  return {
-    prompt,
-    seed,
-    tokens: Array.from(tokens),
-    committedPerPass: stats.committedPerPass,
-    seconds: stats.seconds,
-    modelSeconds: stats.modelSeconds,
-    kernelSeconds: stats.kernelSeconds,
-    imageSeconds: stats.imageSeconds,
-    nll,
-    feature: Array.from(feature, (value) => Number(value.toFixed(6))),
-  };
-}
-
 /**
  * @param configuration options of `generate`
  * @param own its records, one per turn

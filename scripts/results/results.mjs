@@ -5,7 +5,7 @@
  *   npm run results -- [--results docs/results] [--document docs/results.md]
  *                      [--images docs/images/results] [--model emoji] [--no-pictures]
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { histogramPlot } from './histogram-plot.mjs';
@@ -28,7 +28,7 @@ const { values: flags } = parseArgs({
 });
 
 const reports = new Map(
-  readdirSync(flags.results)
+  (existsSync(flags.results) ? readdirSync(flags.results) : [])
     .filter((file) => file.endsWith('.json'))
     .sort()
     .map((file) => [
@@ -52,7 +52,7 @@ const windows = windowsOf(sweep.results);
 const window = windows.includes(32) ? 32 : windows.at(-1);
 write('passes.svg', passesPlot(sweep));
 write('histogram.svg', histogramPlot(sweep, window));
-write('quality.svg', qualityPlot([sweep, reports.get('relaxed')].filter(Boolean)));
+write('quality.svg', qualityPlot(sweep, reports.get('relaxed')));
 
 const document = readFileSync(flags.document, 'utf8');
 writeFileSync(
