@@ -1,6 +1,6 @@
 """Train the evaluation encoder on the training split of the drawings.
 
-python scripts/train/train_evaluation_encoder.py --out training/evaluation_encoder --minutes 9
+python scripts/train/train_evaluation_encoder.py --out training/evaluation_encoder --minutes 25
 
 The splits are those of the transformer: what it has not seen, its judge has not seen either.
 scripts/eval/export_encoder.py makes the files that `npm run eval` reads.
@@ -14,7 +14,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from dataset import RESTYLED, UNSEEN, Drawings, Prompts
+from captions import POPULAR, STYLES
+from dataset import RESTYLED, STYLE_WEIGHTS, UNSEEN, Drawings, Prompts
 from evaluation_encoder import EvaluationEncoder
 from run_log import RunLog
 
@@ -25,7 +26,9 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("training/data"))
     parser.add_argument("--out", type=Path, default=Path("training/evaluation_encoder"))
-    parser.add_argument("--minutes", type=float, default=9, help="training time; sets the LR decay")
+    parser.add_argument(
+        "--minutes", type=float, default=25, help="training time; sets the LR decay"
+    )
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=2)
@@ -42,8 +45,14 @@ class Pictures(Drawings):
         self.folder = folder
         # What Drawings hands out as tokens is then the number of the picture.
         self.tokens = np.arange(len(self.pixels))
-        # A judge has to know the rare concepts too: less weight on the popular ones.
-        self.weights = np.sqrt(self.weights) / np.sqrt(self.weights).sum()
+        weights = np.array([self.weight(next(iter(d.values()))[0]) for d in self.drawings])
+        self.weights = weights / weights.sum()
+
+    def weight(self, index):
+        """How often a drawing is seen: a judge has to know the rare concepts too, so popular ones and the
+        default styles get less of a lead than in the training of what is judged."""
+        popular = self.concepts[self.concept[index]]["label"] in POPULAR
+        return math.sqrt((12 if popular else 1) * STYLE_WEIGHTS.get(STYLES[self.style[index]], 1))
 
     def images(self, indices):
         """[B, 3, 64, 64] in [-1, 1]."""
