@@ -7,7 +7,7 @@ import { rowName } from '../eval/table.mjs';
 import { COLOURS, familyOf, fewestPasses } from './rows.mjs';
 
 const [CHART_WIDTH, CHART_HEIGHT, GAP] = [250, 150, 64];
-const [LEFT, TOP, ACROSS] = [44, 46, 3];
+const [LEFT, TOP, ACROSS] = [44, 74, 3];
 /** The last bar holds this many tokens and more. */
 const LAST = 16;
 
@@ -23,6 +23,7 @@ export function histogramPlot({ results }, window) {
   const down = Math.ceil(rows.length / ACROSS);
   const width = LEFT + Math.min(ACROSS, rows.length) * (CHART_WIDTH + GAP);
   const title = `Share of passes by the number of tokens they commit, window ${window}`;
+  parts.unshift(text(12, 22, title, 'font-weight="bold"'));
   return svgDocument(width, TOP + down * (CHART_HEIGHT + GAP + 20) - GAP + 12, title, parts);
 }
 
@@ -40,7 +41,7 @@ function chart(row, shares, high, left, top) {
   const x = linear([0.5, LAST + 0.5], [left, left + CHART_WIDTH]);
   const y = linear([0, high], [bottom, top]);
   const name = `${rowName(row)}${row.steps ? `, K = ${row.steps}` : ''}`;
-  const parts = [text(left, top - 22, name, 'font-weight="bold"')];
+  const parts = [text(left, top - 18, name)];
   for (const tick of ticks([0, high], 3)) {
     const label = `${Math.round(100 * tick)}%`;
     parts.push(line(left, y(tick), left + CHART_WIDTH, y(tick), 'stroke="#e5e7eb"'));

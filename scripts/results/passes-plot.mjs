@@ -25,28 +25,31 @@ export function passesPlot({ results, samples }) {
   parts.push(line(LEFT, y(1), RIGHT, y(1), 'stroke="#111" stroke-dasharray="4 3"'));
 
   let legend = TOP + 10;
-  for (const family of families(rows)) {
+  families(rows).forEach((family, at) => {
+    // Side by side, so that error bars can be told apart.
+    const aside = (at - 3.5) * 4;
     const colour = COLOURS[family];
     parts.push(line(RIGHT + 16, legend - 4, RIGHT + 40, legend - 4, stroke(colour)));
     parts.push(text(RIGHT + 48, legend, family.replace(' ', ', ')));
     legend += 22;
-    if (family === 'ar') continue;
+    if (family === 'ar') return;
     const points = windows
       .map((window) => rows.filter((r) => familyOf(r) === family && r.window === window))
       .filter((some) => some.length > 0)
       .map((some) => best(some, (r) => r.tokensPerPass));
     parts.push(
       polyline(
-        points.map((r) => [x(r.window), y(r.tokensPerPass)]),
+        points.map((r) => [x(r.window) + aside, y(r.tokensPerPass)]),
         stroke(colour),
       ),
     );
     for (const r of points) {
       const [low, top] = [r.tokensPerPass - r.standardError, r.tokensPerPass + r.standardError];
-      parts.push(line(x(r.window), y(low), x(r.window), y(top), `stroke="${colour}"`));
-      parts.push(dot(x(r.window), y(r.tokensPerPass), colour));
+      const centre = x(r.window) + aside;
+      parts.push(line(centre, y(low), centre, y(top), `stroke="${colour}"`));
+      parts.push(dot(centre, y(r.tokensPerPass), colour));
     }
-  }
+  });
   parts.push(text(RIGHT + 16, legend + 10, 'sjd2 at its best K;', 'fill="#6b7280"'));
   parts.push(text(RIGHT + 16, legend + 28, `± standard error, n = ${samples}`, 'fill="#6b7280"'));
   return svgDocument(WIDTH, HEIGHT, 'Tokens per pass against the window, by decoder', parts);
