@@ -76,6 +76,7 @@ function identityOf({ manifest, folder }, rows) {
     encoder: hash(join(ENCODER, 'image.onnx')),
     machine: describeMachine(),
     threads: options.threads,
+    sampler: options.sampler,
     prompts: PROMPTS.slice(0, options.prompts),
     rows: rows.map(nameOf),
   };
@@ -102,7 +103,7 @@ async function measure(model, encoder, rows, journal) {
       // Each turn starts at another row: none is always measured behind the same neighbour.
       const at = (i + turn) % rows.length;
       bar.update((turn - first) * rows.length + i, { row: nameOf(rows[at]) });
-      records[at] = await draw(model, encoder, rows[at], sample, judged);
+      records[at] = await draw(model, encoder, rows[at], sample, options.sampler, judged);
     }
     journal.append(records);
     if (turn === first) estimate((performance.now() - start) / 1000, options.samples - turn - 1);
@@ -135,7 +136,7 @@ async function reportOf(model, encoder, rows, journal) {
     command: `npm run eval -- ${process.argv.slice(2).join(' ')}`.trim(),
     model: model.manifest.name,
     manifest: identityOf(model, rows).manifest,
-    sampler: model.manifest.sampler,
+    sampler: { ...model.manifest.sampler, ...options.sampler },
     machine: describeMachine(),
     threads: options.threads,
     samples: turns.length,

@@ -13,6 +13,7 @@ export const USAGE = `npm run eval -- [options]
   --steps LIST          denoising steps K of sjd2 (1,2,4,8)
   --levels LIST         of flat,staggered (flat)
   --relaxed LIST        noise levels that sjd2 may pass; 0 is strict (0)
+  --guidance S, --temperature T, --top-k K    the sampler (the model's)
   --threads N           0 is one per physical core (0)
   --quick               4 samples of 2 prompts and few rows, where nothing else is said
   --json FILE|-         writes the results as JSON; - is standard output
@@ -37,7 +38,8 @@ const QUICK = {
 };
 
 const strings =
-  'model samples prompts decoders couplings windows steps levels relaxed threads json';
+  'model samples prompts decoders couplings windows steps levels relaxed threads json ' +
+  'guidance temperature top-k';
 const flags = Object.fromEntries(strings.split(' ').map((name) => [name, { type: 'string' }]));
 for (const name of ['quick', 'fresh', 'help']) flags[name] = { type: 'boolean', default: false };
 
@@ -54,6 +56,7 @@ export function readOptions(args) {
     samples: integer('samples', given.samples, 1, 100_000),
     prompts: integer('prompts', given.prompts, 1, PROMPTS.length),
     threads: integer('threads', given.threads ?? '0', 0, 1024),
+    sampler: samplerOf(values),
     grid: {
       decoders: list('decoders', oneOf('decoders', ['ar', 'sjd', 'sjd2'])),
       couplings: list('couplings', oneOf('couplings', ['independent', 'maximal', 'gumbel'])),
@@ -63,6 +66,19 @@ export function readOptions(args) {
       relaxed: (given.relaxed ?? '0').split(',').map((r) => integer('relaxed', r, 0, 1000)),
     },
   };
+}
+
+/** What was asked for; the library fills in the rest and checks it. */
+function samplerOf(values) {
+  const names = { guidance: 'guidance', temperature: 'temperature', topK: 'top-k' };
+  const given = Object.entries(names).filter(([, flag]) => values[flag] !== undefined);
+  return Object.fromEntries(given.map(([name, flag]) => [name, real(flag, values[flag])]));
+}
+
+function real(name, text) {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new Error(`Expected --${name} to be a number but received ${text}`);
 }
 
 function integer(name, text, min, max) {

@@ -4,9 +4,10 @@ export function resultsTable(report) {
   return `${machineLine(report)}\n\n${speedTable(report.results)}\n\n${qualityTable(report.results)}`;
 }
 
-export function machineLine({ model, samples, prompts, machine }) {
+export function machineLine({ model, samples, prompts, sampler, machine }) {
+  const { guidance, temperature, topK } = sampler;
   return (
-    `Model ${model}; ${samples} samples of ${prompts.length} prompts a row; ${machine.cpu}, ` +
+    `Model ${model}, guidance ${guidance}, temperature ${temperature}, top-k ${topK}; ${samples} samples of ${prompts.length} prompts a row; ${machine.cpu}, ` +
     `${machine.cores} cores, Node ${machine.node}.`
   );
 }
