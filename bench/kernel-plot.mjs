@@ -1,4 +1,5 @@
 /** A bar chart of `verify` by implementation on a logarithmic axis, with the memory floor, as SVG. */
+import { line, rect, svgDocument, text } from './svg.mjs';
 
 const WIDTH = 760;
 const LEFT = 250;
@@ -32,28 +33,25 @@ export function kernelPlot(results) {
       const label = r.kernel === 'verify' ? r.implementation : 'native, from JavaScript';
       parts.push(text(LEFT - 8, y + 16, label, 'text-anchor="end"'));
       parts.push(
-        `<rect x="${LEFT}" y="${y + 2}" width="${(x(r.medianMs) - LEFT).toFixed(1)}" ` +
-          `height="${BAR - 4}" rx="2" fill="${COLOURS[r.implementation]}"/>`,
+        rect(
+          LEFT,
+          y + 2,
+          x(r.medianMs) - LEFT,
+          BAR - 4,
+          `rx="2" fill="${COLOURS[r.implementation]}"`,
+        ),
         text(x(r.medianMs) + 5, y + 16, `${r.medianMs.toPrecision(3)} ms`),
       );
       y += BAR;
     }
     if (floor) {
       parts.push(
-        `<line x1="${x(floor)}" x2="${x(floor)}" y1="${top}" y2="${y}" stroke="#111" stroke-dasharray="4 3"/>`,
+        line(x(floor), top, x(floor), y, 'stroke="#111" stroke-dasharray="4 3"'),
         text(x(floor), y + 14, `memory floor ${floor.toPrecision(2)} ms`, 'text-anchor="middle"'),
       );
     }
     y += 44;
   }
-  return (
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y}" ` +
-    `font-family="system-ui, sans-serif" font-size="13">\n` +
-    `<title>Milliseconds of one verification, by implementation, on a logarithmic axis</title>\n` +
-    `<rect width="100%" height="100%" fill="white"/>\n${parts.join('\n')}\n</svg>\n`
-  );
-}
-
-function text(x, y, content, attributes = '') {
-  return `<text x="${x.toFixed?.(1) ?? x}" y="${y}" ${attributes}>${content}</text>`;
+  const title = 'Milliseconds of one verification, by implementation, on a logarithmic axis';
+  return svgDocument(WIDTH, y, title, parts);
 }

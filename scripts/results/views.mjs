@@ -1,0 +1,101 @@
+/** The tables of docs/results.md by the name in their marker: `FILE VIEW`. */
+import {
+  machineLine,
+  plusMinus,
+  qualityTable,
+  rowName,
+  speedTable,
+  table,
+} from '../eval/table.mjs';
+import { publishedTable } from './published.mjs';
+import { best, families, familyOf, strict } from './rows.mjs';
+
+const VIEWS = {
+  machine: (report) => `${machineLine(report)} \`${report.command}\``,
+  summary,
+  speed: (report) => speedTable(report.results),
+  quality: (report) => qualityTable(report.results),
+  published: publishedTable,
+  encoder: encoderTable,
+  damage: damageTable,
+};
+
+/** @param reports file name without .json -> report */
+export function viewOf(marker, reports) {
+  const [file, name] = marker.split(' ');
+  if (file === 'weights') return weightsTable(reports);
+  if (!(name in VIEWS)) throw new Error(`docs/results.md asks for ${marker}, which nothing makes`);
+  const report = reports.get(file);
+  return report ? VIEWS[name](report) : `Not measured yet: docs/results/${file}.json is missing.`;
+}
+
+/** Of each decoder and coupling the row with the fewest passes and the one with the least time. */
+function summary({ results }) {
+  const rows = strict(results);
+  const header = ['decoder', 'fewest passes at', 'tokens per pass', 'least time at', 'speed-up'];
+  const lines = families(rows).map((family) => {
+    const own = rows.filter((row) => familyOf(row) === family);
+    const few = best(own, (row) => row.tokensPerPass);
+    const fast = best(own, (row) => row.speedup);
+    return [
+      rowName(few),
+      where(few),
+      plusMinus(few.tokensPerPass, few.standardError, 2),
+      where(fast),
+      `${fast.speedup.toFixed(2)} (${fast.speedupQuartiles.map((q) => q.toFixed(2)).join('-')})`,
+    ];
+  });
+  return table(header, lines);
+}
+
+function where({ decoder, window, steps }) {
+  if (decoder === 'ar') return '';
+  return `window ${window}${steps ? `, K = ${steps}` : ''}`;
+}
+
+/** The same rows on different weights: every file named `weights-...`, one column each. */
+function weightsTable(reports) {
+  const compared = [...reports].filter(([name]) => name.startsWith('weights-'));
+  if (compared.length === 0) return 'Not measured yet: no docs/results/weights-*.json.';
+  const names = compared.map(([name]) => name.replace('weights-', ''));
+  const key = (row) => [rowName(row), where(row)].join(' | ');
+  const keys = [...new Set(compared.flatMap(([, { results }]) => results.map(key)))];
+  const cells = (wanted) =>
+    compared.map(([, { results }]) => {
+      const row = results.find((r) => key(r) === wanted);
+      return row ? plusMinus(row.tokensPerPass, row.standardError, 2) : '';
+    });
+  return table(
+    ['decoder', '', ...names],
+    keys.map((wanted) => [...wanted.split(' | '), ...cells(wanted)]),
+  );
+}
+
+/** How far the judge can be trusted. */
+function encoderTable({ encoder }) {
+  return table(
+    ['real drawings', 'caption found among', 'first', 'first five', 'cosine less that of others'],
+    Object.entries(encoder.scores).map(([split, s]) => [
+      split,
+      s.among,
+      `${Math.round(100 * s.first)}%`,
+      `${Math.round(100 * s.first_five)}%`,
+      s.margin.toFixed(2),
+    ]),
+  );
+}
+
+/** What the Frechet distance makes of real drawings, few or damaged. */
+function damageTable({ encoder: { floor, damage } }) {
+  return table(
+    ['real drawings', 'Frechet, held-out'],
+    [
+      [`${floor.samples} of the held-out ones`, floor.heldOutOfHeldOut.toFixed(3)],
+      ['those of the training split', floor.trainingOfHeldOut.toFixed(3)],
+      ...damage.map(({ wrongTokens, frechetHeldOut }) => [
+        `all held-out ones as image tokens, ${Math.round(100 * wrongTokens)}% of them wrong`,
+        frechetHeldOut.toFixed(3),
+      ]),
+    ],
+  );
+}
