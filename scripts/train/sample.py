@@ -94,7 +94,7 @@ def main():
     parser.add_argument("--temperature", type=float, default=1)
     parser.add_argument("--top-k", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     model = load_model(options.checkpoint)
