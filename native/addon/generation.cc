@@ -2,6 +2,7 @@
 
 #include "addon/arguments.h"
 #include "addon/promise_worker.h"
+#include "decode/host_window.h"
 
 namespace sjd2::addon {
 namespace {
@@ -87,8 +88,8 @@ Napi::Value GenerationObject::create(Napi::Env env, std::shared_ptr<ModelCore> m
       model->decoder(rows), host(), settings.prompt_length + settings.capacity - 1,
       settings.capacity);
   auto core = std::make_shared<Core>();
-  core->generation = std::make_unique<Generation>(std::move(settings), model->table(),
-                                                  std::move(transformer), host(), cpu::kernels);
+  core->generation = std::make_unique<Generation>(
+      std::move(settings), model->table(), std::move(transformer), host_windows(cpu::kernels));
   core->model = std::move(model);
   Napi::Object object = env.GetInstanceData<AddonData>()->generation.New({});
   from(object, "the generation").core_ = std::move(core);

@@ -50,6 +50,7 @@ Driver::Driver() {
 #define SJD2_LOAD(entry, parameters) load(entry, #entry);
   SJD2_CUDA_ENTRIES(SJD2_LOAD)
 #undef SJD2_LOAD
+  emulated = find(library, "sjd2_emulated_cuda") != nullptr;
   check(cuDriverGetVersion(&version), "cuDriverGetVersion");
   if (version < kNeededVersion) {
     throw Error(kDeviceError, "The NVIDIA driver supports CUDA " + version_text(version) +
