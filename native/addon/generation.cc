@@ -2,7 +2,6 @@
 
 #include "addon/arguments.h"
 #include "addon/promise_worker.h"
-#include "decode/host_window.h"
 
 namespace sjd2::addon {
 namespace {
@@ -85,11 +84,11 @@ Napi::Value GenerationObject::create(Napi::Env env, std::shared_ptr<ModelCore> m
   if (settings.capacity < 1 || settings.prompt_length < 1) wrong(env, "capacity", "at least 1");
   if (!model->has_decoder(rows)) throw Error(codes::kState, "load(rows) has not finished");
   auto transformer = std::make_unique<OnnxTransformer>(
-      model->decoder(rows), host(), settings.prompt_length + settings.capacity - 1,
+      model->decoder(rows), model->device(), settings.prompt_length + settings.capacity - 1,
       settings.capacity);
   auto core = std::make_shared<Core>();
-  core->generation = std::make_unique<Generation>(
-      std::move(settings), model->table(), std::move(transformer), host_windows(cpu::kernels));
+  core->generation = std::make_unique<Generation>(std::move(settings), model->table(),
+                                                  std::move(transformer), model->windows());
   core->model = std::move(model);
   Napi::Object object = env.GetInstanceData<AddonData>()->generation.New({});
   from(object, "the generation").core_ = std::move(core);

@@ -37,8 +37,7 @@ Driver::Driver() {
   void* library = open(name.c_str());  // never closed: the driver lives as long as the process
   if (!library) {
     throw Error(kDeviceError, "No CUDA: " + name + " can not be loaded (" + open_error() +
-                                  "). Install the NVIDIA driver, release 580 or newer, or use "
-                                  "the CPU");
+                                  "). Install the NVIDIA driver, release 580 or newer");
   }
   const auto load = [&](auto& entry, const char* symbol) {
     entry = reinterpret_cast<std::remove_reference_t<decltype(entry)>>(find(library, symbol));

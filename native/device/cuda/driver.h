@@ -11,7 +11,7 @@
 namespace sjd2::cuda {
 
 // ERR_DEVICE: no driver, too old a driver, no supported GPU, or a driver call that failed.
-inline constexpr char kDeviceError[] = "ERR_DEVICE";
+inline constexpr const char* kDeviceError = codes::kDevice;
 
 using Result = int;
 using DeviceHandle = int;
