@@ -93,6 +93,19 @@ target_link_libraries(cuda_driver_test PRIVATE sjd2_engine)
 add_dependencies(cuda_driver_test sjd2_fake_cuda)
 add_test(NAME cuda_driver COMMAND cuda_driver_test)
 
+# The kernels on whatever GPU there is (npm run check:gpu); here, on the emulated one.
+add_executable(gpu_check
+  ${SJD2_CUDA_TEST_DIR}/gpu/gpu_check.cc
+  ${SJD2_CUDA_TEST_DIR}/gpu/gpu_bench.cc
+  ${SJD2_CUDA_TEST_DIR}/kernel_problem.cc
+  ${SJD2_CUDA_TEST_DIR}/verify_checker.cc)
+target_include_directories(gpu_check PRIVATE ${SJD2_CUDA_TEST_DIR})
+target_link_libraries(gpu_check PRIVATE sjd2_engine)
+set_target_properties(gpu_check PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+add_test(NAME cuda_check COMMAND gpu_check)
+set_tests_properties(cuda_check PROPERTIES
+  ENVIRONMENT "SJD2_CUDA_DRIVER=$<TARGET_FILE:sjd2_fake_cuda>")
+
 # nvcc's PTX as C++, held bit by bit to the emulated source.
 find_program(SJD2_NODE node)
 if(SJD2_FATBIN AND SJD2_NODE)
