@@ -47,8 +47,7 @@ OnnxTransformer::OnnxTransformer(const OnnxDecoder& decoder, Device& device, int
   logits_ = Buffer<float>(device, rows * max_logits * d.transformer.vocabulary);
   cache_ = Buffer<float>(device,
                          rows * d.layers * 2 * d.kv_heads * d.transformer.max_length * d.head_size);
-  past_ = Buffer<int32_t>(device, rows);
-  past_source_.resize(rows);
+  past_ = Buffer<int32_t>(host(), rows);
   total_ = Buffer<int32_t>(host(), 1);
   first_logit_ = Buffer<int64_t>(host(), 1);
   ort::RunOptions* options = nullptr;
@@ -68,7 +67,6 @@ ort::ValueHandle OnnxTransformer::tensor(void* data, size_t bytes, std::vector<i
   return ort::borrow_tensor(graph.library(), graph.memory(), data, bytes, shape, element);
 }
 
-// What the graph reads on the host even where it runs on a GPU: extents of its shapes.
 ort::ValueHandle OnnxTransformer::number(void* data, size_t bytes, std::vector<int64_t> shape,
                                          int element) const {
   const ort::Library& library = decoder_.graph().library();
@@ -84,7 +82,7 @@ const ort::Binding& OnnxTransformer::binding(int32_t count, int32_t logits) {
   ort::Binding binding(decoder_.graph());
   binding.input("inputs_embeds",
                 tensor(inputs_.data(), inputs_.bytes(), {t.rows, count, t.hidden}, ort::kFloat32));
-  binding.input("seqlens_k", tensor(past_.data(), past_.bytes(), {t.rows}, ort::kInt32));
+  binding.input("seqlens_k", number(past_.data(), past_.bytes(), {t.rows}, ort::kInt32));
   binding.input("total_sequence_length", number(total_.data(), total_.bytes(), {}, ort::kInt32));
   binding.input("first_logit", number(first_logit_.data(), first_logit_.bytes(), {1}, ort::kInt64));
   binding.output("logits", tensor(logits_.data(), logits_.bytes(), {t.rows, logits, t.vocabulary},
@@ -107,9 +105,8 @@ const ort::Binding& OnnxTransformer::binding(int32_t count, int32_t logits) {
 
 void OnnxTransformer::run(int32_t cached, int32_t count, int32_t first_logit) {
   const ort::Binding& bound = binding(count, count - first_logit);
-  // The last run is done with them: a verify, which waits, lies between two runs.
-  past_source_.assign(past_source_.size(), cached + count - 1);
-  device_.copy_to_device(past_.data(), past_source_.data(), past_.bytes());
+  // The last run is done with these: a verify, which waits, lies between two runs.
+  for (size_t row = 0; row < past_.size(); ++row) past_[row] = cached + count - 1;
   total_[0] = cached + count;
   first_logit_[0] = first_logit;
   // The CPU provider works when it is called, so what the device has queued for it must be done.

@@ -38,9 +38,9 @@ class OnnxDecoder {
   mutable std::mutex queueing_;
 };
 
-// One generation's view of it: its own KV cache, input and logit buffers and run options. `device`
-// holds all but two numbers of it, and is the one that the graph's session runs on, or an emulated
-// GPU whose memory the CPU provider can work on.
+// One generation's view of it: its own KV cache, input and logit buffers and run options. Those
+// buffers lie on `device`: the one that the graph's session runs on, or an emulated GPU, whose
+// memory the CPU provider can work on.
 class OnnxTransformer final : public Transformer {
  public:
   // `max_inputs` input rows and `max_logits` logit rows at most in one run.
@@ -63,10 +63,12 @@ class OnnxTransformer final : public Transformer {
   const OnnxDecoder& decoder_;
   Device& device_;
   Buffer<float> inputs_, logits_, cache_;
-  Buffer<int32_t> past_;  // seqlens_k [rows]: cached + count - 1
-  std::vector<int32_t> past_source_;
-  Buffer<int32_t> total_;        // total_sequence_length: cached + count, in host memory
-  Buffer<int64_t> first_logit_;  // the head runs from this input row on, in host memory
+  // In host memory on every device. ONNX Runtime takes them to where a node wants them: attention
+  // without a CUDA kernel for its type runs on the CPU, and would read a copy in device memory
+  // before the stream has written it.
+  Buffer<int32_t> past_;         // seqlens_k [rows]: cached + count - 1
+  Buffer<int32_t> total_;        // total_sequence_length: cached + count
+  Buffer<int64_t> first_logit_;  // the head runs from this input row on
   ort::RunOptionsHandle run_options_;
   std::map<std::pair<int32_t, int32_t>, ort::Binding> bindings_;
 };

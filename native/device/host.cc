@@ -17,9 +17,6 @@ class Host final : public Device {
     return memory;
   }
   void release(void* memory) noexcept override { ::operator delete(memory, kAlignment); }
-  void copy_to_device(void* to, const void* from, size_t bytes) override {
-    std::memcpy(to, from, bytes);
-  }
   void synchronize() override {}
   const char* name() const override { return "cpu"; }
 };

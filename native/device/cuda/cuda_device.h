@@ -33,7 +33,7 @@ class CudaDevice final : public Device, public Launcher {
   void release_pinned(void* memory) noexcept;
 
   // Queued: the host side must stay as it is, or unread, until `synchronize`.
-  void copy_to_device(void* device, const void* host, size_t bytes) override;
+  void copy_to_device(void* device, const void* host, size_t bytes);
   void copy_to_host(void* host, const void* device, size_t bytes);
   void copy_on_device(void* to, const void* from, size_t bytes);
   void clear(void* device, size_t bytes);  // to zero bytes
