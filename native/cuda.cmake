@@ -59,6 +59,11 @@ target_compile_definitions(sjd2_simt PUBLIC SJD2_SIMT)
 # nvcc's #pragma unroll means nothing here.
 target_compile_options(sjd2_simt PUBLIC -Wno-unknown-pragmas)
 target_link_libraries(sjd2_simt PUBLIC sjd2_kernels)
+if(SJD2_SANITIZE MATCHES thread)
+  set_source_files_properties(
+    ${SJD2_CUDA_TEST_DIR}/simt/fiber.cc ${SJD2_CUDA_TEST_DIR}/simt/grid.cc PROPERTIES
+    COMPILE_OPTIONS -fno-sanitize=thread COMPILE_DEFINITIONS SJD2_TSAN)
+endif()
 
 add_executable(cuda_simt_test
   ${SJD2_CUDA_TEST_DIR}/kernels_main.cc
@@ -69,6 +74,12 @@ add_executable(cuda_simt_test
   ${SJD2_CUDA_TEST_DIR}/simt/mutants_simt_test.cc)
 target_link_libraries(cuda_simt_test PRIVATE sjd2_simt)
 add_test(NAME cuda_simt COMMAND cuda_simt_test)
+
+# The kernels for the thread sanitizer (npm run test:threads).
+add_executable(cuda_race_test
+  ${SJD2_CUDA_TEST_DIR}/kernel_problem.cc
+  ${SJD2_CUDA_TEST_DIR}/simt/races.cc)
+target_link_libraries(cuda_race_test PRIVATE sjd2_simt)
 
 # The fake driver, which the engine loads in place of libcuda.so.1. Its kernels are the emulated
 # ones, so the whole device path runs where nvcc is not. The jest tests look for it in build/.
