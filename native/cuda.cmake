@@ -12,7 +12,8 @@ target_sources(sjd2_engine PRIVATE
   ${SJD2_CUDA_DIR}/device/cuda/driver.cc
   ${SJD2_CUDA_DIR}/device/cuda/module.cc
   ${SJD2_CUDA_DIR}/device/cuda/cuda_device.cc
-  ${SJD2_CUDA_DIR}/device/cuda/cuda_window.cc
+  ${SJD2_CUDA_DIR}/device/cuda/stream_timer.cc
+  ${SJD2_CUDA_DIR}/decode/cuda_window.cc
   ${SJD2_CUDA_DIR}/kernels/cuda/launch.cc)
 
 set(SJD2_CUDA_ARCHITECTURES 80 86 89 90 100 120 CACHE STRING "GPU architectures of the fatbin")
@@ -58,6 +59,11 @@ target_compile_definitions(sjd2_simt PUBLIC SJD2_SIMT)
 # nvcc's #pragma unroll means nothing here.
 target_compile_options(sjd2_simt PUBLIC -Wno-unknown-pragmas)
 target_link_libraries(sjd2_simt PUBLIC sjd2_kernels)
+if(SJD2_SANITIZE MATCHES thread)
+  set_source_files_properties(
+    ${SJD2_CUDA_TEST_DIR}/simt/fiber.cc ${SJD2_CUDA_TEST_DIR}/simt/grid.cc PROPERTIES
+    COMPILE_OPTIONS -fno-sanitize=thread COMPILE_DEFINITIONS SJD2_TSAN)
+endif()
 
 add_executable(cuda_simt_test
   ${SJD2_CUDA_TEST_DIR}/kernels_main.cc
@@ -69,29 +75,47 @@ add_executable(cuda_simt_test
 target_link_libraries(cuda_simt_test PRIVATE sjd2_simt)
 add_test(NAME cuda_simt COMMAND cuda_simt_test)
 
-# The fake driver, which the engine loads in place of libcuda.so.1.
-if(SJD2_FATBIN)
-  add_library(sjd2_fake_cuda SHARED
-    ${SJD2_CUDA_TEST_DIR}/fake_driver/driver.cc
-    ${SJD2_CUDA_TEST_DIR}/fake_driver/memory.cc
-    ${SJD2_CUDA_TEST_DIR}/fake_driver/streams.cc
-    ${SJD2_CUDA_TEST_DIR}/fake_driver/test_kernels.cc)
-  target_link_libraries(sjd2_fake_cuda PRIVATE sjd2_simt)
+# The kernels for the thread sanitizer (npm run test:threads).
+add_executable(cuda_race_test
+  ${SJD2_CUDA_TEST_DIR}/kernel_problem.cc
+  ${SJD2_CUDA_TEST_DIR}/simt/races.cc)
+target_link_libraries(cuda_race_test PRIVATE sjd2_simt)
 
-  add_executable(cuda_driver_test
-    ${SJD2_CUDA_TEST_DIR}/fake_driver/driver_test.cc
-    ${SJD2_CUDA_TEST_DIR}/fake_driver/decode_test.cc
-    ${SJD2_CUDA_TEST_DIR}/kernel_problem.cc
-    ${SJD2_CUDA_TEST_DIR}/verify_checker.cc)
-  target_include_directories(cuda_driver_test PRIVATE ${SJD2_CUDA_TEST_DIR})
-  target_compile_definitions(cuda_driver_test PRIVATE
-    SJD2_FAKE_DRIVER="$<TARGET_FILE:sjd2_fake_cuda>")
-  target_link_libraries(cuda_driver_test PRIVATE sjd2_engine)
-  add_dependencies(cuda_driver_test sjd2_fake_cuda)
-  add_test(NAME cuda_driver COMMAND cuda_driver_test)
-else()
-  message(STATUS "sjd2: without nvcc the tests of the device path are not built")
-endif()
+# The fake driver, which the engine loads in place of libcuda.so.1. Its kernels are the emulated
+# ones, so the whole device path runs where nvcc is not. The jest tests look for it in build/.
+add_library(sjd2_fake_cuda SHARED
+  ${SJD2_CUDA_TEST_DIR}/fake_driver/driver.cc
+  ${SJD2_CUDA_TEST_DIR}/fake_driver/memory.cc
+  ${SJD2_CUDA_TEST_DIR}/fake_driver/streams.cc
+  ${SJD2_CUDA_TEST_DIR}/fake_driver/test_kernels.cc)
+target_link_libraries(sjd2_fake_cuda PRIVATE sjd2_simt)
+set_target_properties(sjd2_fake_cuda PROPERTIES
+  LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR} OUTPUT_NAME sjd2_fake_cuda)
+
+add_executable(cuda_driver_test
+  ${SJD2_CUDA_TEST_DIR}/fake_driver/driver_test.cc
+  ${SJD2_CUDA_TEST_DIR}/fake_driver/decode_test.cc
+  ${SJD2_CUDA_TEST_DIR}/kernel_problem.cc
+  ${SJD2_CUDA_TEST_DIR}/verify_checker.cc)
+target_include_directories(cuda_driver_test PRIVATE ${SJD2_CUDA_TEST_DIR})
+target_compile_definitions(cuda_driver_test PRIVATE
+  SJD2_FAKE_DRIVER="$<TARGET_FILE:sjd2_fake_cuda>")
+target_link_libraries(cuda_driver_test PRIVATE sjd2_engine)
+add_dependencies(cuda_driver_test sjd2_fake_cuda)
+add_test(NAME cuda_driver COMMAND cuda_driver_test)
+
+# The kernels on whatever GPU there is (npm run check:gpu); here, on the emulated one.
+add_executable(gpu_check
+  ${SJD2_CUDA_TEST_DIR}/gpu/gpu_check.cc
+  ${SJD2_CUDA_TEST_DIR}/gpu/gpu_bench.cc
+  ${SJD2_CUDA_TEST_DIR}/kernel_problem.cc
+  ${SJD2_CUDA_TEST_DIR}/verify_checker.cc)
+target_include_directories(gpu_check PRIVATE ${SJD2_CUDA_TEST_DIR})
+target_link_libraries(gpu_check PRIVATE sjd2_engine)
+set_target_properties(gpu_check PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+add_test(NAME cuda_check COMMAND gpu_check)
+set_tests_properties(cuda_check PROPERTIES
+  ENVIRONMENT "SJD2_CUDA_DRIVER=$<TARGET_FILE:sjd2_fake_cuda>")
 
 # nvcc's PTX as C++, held bit by bit to the emulated source.
 find_program(SJD2_NODE node)

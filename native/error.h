@@ -23,6 +23,7 @@ inline constexpr char kModel[] = "ERR_MODEL";        // the package contradicts 
 inline constexpr char kNumerics[] = "ERR_NUMERICS";  // NaN, or a row of logits without a finite one
 inline constexpr char kAborted[] = "ERR_ABORTED";    // cancelled by the user
 inline constexpr char kState[] = "ERR_STATE";        // used while busy, finished or disposed
+inline constexpr char kDevice[] = "ERR_DEVICE";      // no GPU, or something that it needs
 inline constexpr char kArgument[] = "ERR_ARGUMENT";  // what would otherwise crash
 }  // namespace codes
 

@@ -85,8 +85,8 @@ export class ImageGenerator {
     private readonly native: NativeModel,
     /** The ONNX Runtime in use. */
     readonly runtime: RuntimeInfo,
-    /** Where the transformer runs. */
-    readonly device: 'cpu',
+    /** Where the transformer and the kernels run. */
+    readonly device: 'cpu' | 'cuda',
   ) {}
 
   /** The model's model.json. */

@@ -1,7 +1,8 @@
-import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
+import { aborted, fromNative, unexpected } from './errors';
 import { ImageGenerator } from './generator';
 import { DEFAULT_MODEL, type ModelPackage, readModelPackage } from './model/package';
 import type { NativeModelOptions } from './native/addon';
+import { chooseDevice } from './native/device';
 import { loadAddon, openRuntime } from './native/loader';
 import { checkSignal, integer, oneOf } from './options';
 
@@ -9,7 +10,10 @@ export const DEVICES = ['auto', 'cpu', 'cuda'] as const;
 const MAX_THREADS = 1024;
 
 export interface LoadOptions {
-  /** Where the transformer runs. `auto` takes the best there is. Default `auto`. */
+  /**
+   * Where the transformer and the kernels run; the image decoder runs on the CPU. `auto` takes
+   * `cuda` where everything is there that it needs, else `cpu`. Default `auto`.
+   */
   device?: (typeof DEVICES)[number];
   /** Threads inside one operator, 1 to 1024; 0 takes one per physical core. Default 0. */
   threads?: number;
@@ -47,7 +51,6 @@ export async function loadModel(
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw unexpected('onProgress', 'a function', onProgress);
   }
-  if (device === 'cuda') throw new Sjd2Error('ERR_DEVICE', cudaMissing());
   const report = (stage: LoadProgress['stage'], loaded: number) => {
     if (signal?.aborted) throw aborted(signal);
     onProgress?.({ stage, loaded, total: 2 });
@@ -59,26 +62,20 @@ export async function loadModel(
   const { addon } = loadAddon();
   const runtime = openRuntime();
   try {
-    const native = new addon.Model(nativeOptions(contents, runtime.path, threads));
+    const place = await chooseDevice(device);
+    const native = new addon.Model(nativeOptions(contents, runtime.path, place, threads));
     await native.load(contents.manifest.files.decoder['2'] ? 2 : 1);
     report('ready', 2);
-    return new ImageGenerator(contents, native, runtime, 'cpu');
+    return new ImageGenerator(contents, native, runtime, place);
   } catch (error) {
     throw fromNative(error);
   }
 }
 
-/** Why `--device cuda` cannot be honoured, and what to do instead. */
-export function cudaMissing(): string {
-  return (
-    'Expected a CUDA device but this version of sjd2 has no CUDA path: ' +
-    'its engine runs on the CPU. Use device cpu (or auto)'
-  );
-}
-
 function nativeOptions(
   { manifest, tables, pathOf }: ModelPackage,
   runtime: string,
+  device: 'cpu' | 'cuda',
   threads: number,
 ): NativeModelOptions {
   const decoders: Record<string, string> = {};
@@ -87,6 +84,7 @@ function nativeOptions(
   }
   return {
     runtime,
+    device,
     threads,
     hidden: manifest.hiddenSize,
     vocabulary: manifest.image.vocabulary,

@@ -88,7 +88,6 @@ test.each([
   [5, undefined, 'ERR_ARGUMENT'],
   [mkdtempSync(join(tmpdir(), 'sjd2-empty-')), undefined, 'ERR_MODEL'],
   ['emoji', { device: 'tpu' }, 'ERR_ARGUMENT'],
-  ['emoji', { device: 'cuda' }, 'ERR_DEVICE'],
   ['emoji', { threads: -1 }, 'ERR_ARGUMENT'],
   ['emoji', { threads: 1.5 }, 'ERR_ARGUMENT'],
   ['emoji', { onProgress: 1 }, 'ERR_ARGUMENT'],

@@ -1,5 +1,6 @@
 // Entry point of sjd2.node. src/native/addon.ts describes what is exported here.
 #include "addon/arguments.h"
+#include "addon/cuda.h"
 #include "addon/generation.h"
 #include "addon/kernels.h"
 #include "addon/model.h"
@@ -34,6 +35,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("openRuntime", Napi::Function::New(env, open_runtime, "openRuntime"));
   exports.Set("Model", Model::define(env));
   define_kernels(env, exports);
+  define_cuda(env, exports);
   return exports;
 }
 

@@ -84,11 +84,11 @@ Napi::Value GenerationObject::create(Napi::Env env, std::shared_ptr<ModelCore> m
   if (settings.capacity < 1 || settings.prompt_length < 1) wrong(env, "capacity", "at least 1");
   if (!model->has_decoder(rows)) throw Error(codes::kState, "load(rows) has not finished");
   auto transformer = std::make_unique<OnnxTransformer>(
-      model->decoder(rows), host(), settings.prompt_length + settings.capacity - 1,
+      model->decoder(rows), model->device(), settings.prompt_length + settings.capacity - 1,
       settings.capacity);
   auto core = std::make_shared<Core>();
   core->generation = std::make_unique<Generation>(std::move(settings), model->table(),
-                                                  std::move(transformer), host(), cpu::kernels);
+                                                  std::move(transformer), model->windows());
   core->model = std::move(model);
   Napi::Object object = env.GetInstanceData<AddonData>()->generation.New({});
   from(object, "the generation").core_ = std::move(core);

@@ -3,6 +3,7 @@
 #include "addon/arguments.h"
 #include "addon/generation.h"
 #include "addon/promise_worker.h"
+#include "decode/host_window.h"
 
 namespace sjd2::addon {
 namespace {
@@ -40,8 +41,28 @@ void check_tables(const ModelCore& core, Napi::Env env) {
 
 }  // namespace
 
+void ModelCore::open_gpu() {
+  if (gpu_) return;
+  if (shape.transformer.vocabulary > cuda::kMaxVocabulary) {
+    throw Error(codes::kDevice, "The CUDA kernels take vocabularies up to " +
+                                    std::to_string(cuda::kMaxVocabulary) + " but this model has " +
+                                    std::to_string(shape.transformer.vocabulary) +
+                                    " image tokens: use device cpu");
+  }
+  auto gpu = std::make_unique<cuda::CudaDevice>();
+  gpu_table_ = std::make_unique<DeviceTable>(*gpu, table());
+  gpu_ = std::move(gpu);
+}
+
+Device& ModelCore::device() const { return gpu_ ? static_cast<Device&>(*gpu_) : host(); }
+
+WindowFactory ModelCore::windows() const {
+  return gpu_ ? cuda_windows(*gpu_, *gpu_table_) : host_windows(cpu::kernels);
+}
+
 const OnnxDecoder& ModelCore::decoder(int32_t rows) {
   std::lock_guard lock(loading_);
+  if (on_cuda) open_gpu();
   auto& slot = decoders_[rows];
   if (!slot) {
     const auto path = decoder_paths.find(rows);
@@ -52,7 +73,9 @@ const OnnxDecoder& ModelCore::decoder(int32_t rows) {
     }
     DecoderShape wanted = shape;
     wanted.transformer.rows = rows;
-    slot = std::make_unique<OnnxDecoder>(*runtime, path->second, wanted, graph_options);
+    ort::GraphOptions options = graph_options;
+    if (gpu_ && !gpu_->emulated()) options.cuda = {gpu_->ordinal(), gpu_->stream()};
+    slot = std::make_unique<OnnxDecoder>(*runtime, path->second, wanted, options);
   }
   return *slot;
 }
@@ -83,6 +106,7 @@ Model::Model(const Napi::CallbackInfo& info) : Tagged<Model>(info) {
     auto core = std::make_shared<ModelCore>();
     core->runtime = &ort::Library::open(string_field(options, "runtime"));
     core->graph_options.threads = integer_field(options, "threads");
+    core->on_cuda = string_field(options, "device") == "cuda";
     TransformerShape& t = core->shape.transformer;
     t.hidden = integer_field(options, "hidden");
     t.vocabulary = integer_field(options, "vocabulary");

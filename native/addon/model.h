@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "addon/setup.h"
+#include "decode/cuda_window.h"
 #include "decode/onnx_transformer.h"
 
 namespace sjd2::addon {
@@ -15,6 +16,7 @@ namespace sjd2::addon {
 // What generations share. Workers and generations hold it, so disposing the wrapper in mid-pass
 // frees nothing that is in use.
 struct ModelCore {
+  bool on_cuda = false;
   ort::Library* runtime = nullptr;
   ort::GraphOptions graph_options;
   DecoderShape shape;  // its rows are set per graph
@@ -31,9 +33,17 @@ struct ModelCore {
   const OnnxDecoder& decoder(int32_t rows);
   const ort::Graph& image_decoder();
   bool has_decoder(int32_t rows) const { return decoders_.count(rows) > 0; }
+  // For generations, once a decoder is loaded: where their buffers lie, and their windows.
+  Device& device() const;
+  WindowFactory windows() const;
 
  private:
+  void open_gpu();
+
   std::mutex loading_;
+  // First, so that it outlives the sessions that use its stream.
+  std::unique_ptr<cuda::CudaDevice> gpu_;
+  std::unique_ptr<DeviceTable> gpu_table_;
   std::map<int32_t, std::unique_ptr<OnnxDecoder>> decoders_;
   std::unique_ptr<ort::Graph> image_decoder_;
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <string>
 
 #include "error.h"
@@ -11,20 +10,6 @@
 
 namespace sjd2 {
 namespace {
-
-class Stopwatch {
- public:
-  // Seconds since construction or the last lap.
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const double seconds = std::chrono::duration<double>(now - start_).count();
-    start_ = now;
-    return seconds;
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 void require(bool holds, const char* what) {
   if (!holds) throw Error(codes::kArgument, what);
@@ -51,23 +36,20 @@ void check(const Settings& s, const EmbeddingTable& table, const TransformerShap
 }  // namespace
 
 Generation::Generation(Settings settings, EmbeddingTable table,
-                       std::unique_ptr<Transformer> transformer, Device& device,
-                       const Kernels& kernels)
+                       std::unique_ptr<Transformer> transformer, WindowFactory make_window)
     : settings_(std::move(settings)),
       table_(table),
       transformer_(std::move(transformer)),
-      kernels_(kernels) {
+      make_window_(std::move(make_window)) {
   check(settings_, table_, transformer_->shape());
-  const size_t slots = size_t(settings_.capacity) + 1;
-  drafts_ = Buffer<int32_t>(device, slots);
-  level_ = Buffer<int32_t>(device, slots);
-  kept_ = Buffer<uint8_t>(device, settings_.capacity);
-  scratch_ = Buffer<float>(device, verify_scratch_floats(table_.vocabulary, settings_.capacity));
-  if (settings_.coupling != Coupling::Gumbel) {
-    laws_ = Buffer<float>(device, slots * table_.vocabulary);
-  }
-  if (settings_.initial == Initial::Noise) z_ = Buffer<float>(device, slots * table_.hidden);
+  window_ = make_window_(window_spec(settings_.coupling != Coupling::Gumbel));
+  drafts_.assign(size_t(settings_.capacity) + 1, kNoDraft);
   tokens_.reserve(settings_.length);
+}
+
+WindowSpec Generation::window_spec(bool laws) const {
+  return {table_, settings_.schedule.levels(), settings_.capacity + 1, laws,
+          settings_.initial == Initial::Noise};
 }
 
 PassReport Generation::pass(const PassOptions& options) {
@@ -75,7 +57,7 @@ PassReport Generation::pass(const PassOptions& options) {
           "the window must lie between 1 and the capacity of the generation");
   if (done()) throw Error(codes::kState, "The image is complete: there is nothing left to decode");
 
-  Stopwatch total, watch;
+  const auto start = std::chrono::steady_clock::now();
   PassReport report;
   const Window window = open_window(options.window);
   const int32_t fresh_from = entered_;
@@ -84,19 +66,18 @@ PassReport Generation::pass(const PassOptions& options) {
   report.drafts = count_drafts(window);
 
   noise(window, fresh_from);
-  report.kernel_seconds += watch.lap();
   run(window);
-  report.model_seconds = watch.lap();
   const VerifyResult verdict = verify(window, settings_.coupling, options.passable_level);
   commit(window, std::min(window.count, verdict.passed + 1));
-  refine({committed(), window.first + window.count - committed(), window.capacity});
-  report.kernel_seconds += watch.lap();
+  window_->refine({committed(), window.first + window.count - committed(), window.capacity});
 
   ++pass_;
   report.accepted = verdict.passed;
   report.committed = committed() - window.first;
   report.kept = verdict.kept;
-  report.seconds = total.lap();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.model_seconds = window_->model_seconds();
+  report.kernel_seconds = std::max(0.0, report.seconds - report.model_seconds);
   return report;
 }
 
@@ -109,35 +90,31 @@ void Generation::enter(const Window& window) {
   const int32_t end = window.first + window.count;
   const int32_t steps = settings_.schedule.steps();
   for (; entered_ < end; ++entered_) {
-    const int32_t slot = entered_ % window.capacity;
+    int32_t draft = kNoDraft, level = 0;
+    InitialLaw law = InitialLaw::None;
     if (settings_.initial == Initial::Noise) {
       const bool rising = settings_.schedule.staggered && window.first == 0;
-      drafts_[slot] = kNoDraft;
-      level_[slot] = rising ? std::min(steps, 1 + entered_ * steps / window.count) : steps;
+      level = rising ? std::min(steps, 1 + entered_ * steps / window.count) : steps;
     } else {
-      float* law = laws_.size() ? laws_.data() + size_t(slot) * table_.vocabulary : nullptr;
-      drafts_[slot] = initial_draft(entered_, law);
-      level_[slot] = 0;
+      draft = initial_draft(entered_, &law);
     }
+    drafts_[entered_ % window.capacity] = draft;
+    window_->enter(entered_, draft, level, law);
   }
 }
 
-// Also writes the law q that the draft was really drawn from, where a coupling needs it.
-int32_t Generation::initial_draft(int32_t position, float* law) const {
+// Also names the law q that the draft was really drawn from.
+int32_t Generation::initial_draft(int32_t position, InitialLaw* law) const {
   if (settings_.initial == Initial::None) return kNoDraft;
   const int32_t source = settings_.initial == Initial::Up && position >= settings_.columns
                              ? position - settings_.columns
                              : position - 1;
   const bool copy = settings_.initial != Initial::Uniform && source >= 0;
   if (copy && token_at(source) != kNoDraft) {
-    const int32_t token = token_at(source);
-    if (law) {
-      std::fill_n(law, table_.vocabulary, 0.0f);
-      law[token] = 1.0f;
-    }
-    return token;
+    *law = InitialLaw::OneHot;
+    return token_at(source);
   }
-  if (law) std::fill_n(law, table_.vocabulary, 1.0f / static_cast<float>(table_.vocabulary));
+  *law = InitialLaw::Uniform;
   const PhiloxBlock words = philox(settings_.seed, position, 0, Purpose::InitialDraft, 0);
   return static_cast<int32_t>(uint64_t{words[0]} * table_.vocabulary >> 32);
 }
@@ -165,8 +142,7 @@ void Generation::noise(const Window& window, int32_t fresh_from) {
   if (first) {
     const size_t floats = size_t(settings_.prompt_length) * shape.hidden;
     for (int32_t row = 0; row < shape.rows; ++row) {
-      std::memcpy(out + row * row_stride, settings_.prompt.data() + row * floats,
-                  floats * sizeof(float));
+      window_->copy_inputs(out + row * row_stride, settings_.prompt.data() + row * floats, floats);
     }
     out += floats;
   }
@@ -175,15 +151,10 @@ void Generation::noise(const Window& window, int32_t fresh_from) {
   args.fed = args.window.count - 1;
   args.fresh_from = fresh_from;
   args.seed = settings_.seed;
-  args.table = table_;
-  args.levels = settings_.schedule.levels();
-  args.drafts = drafts_.data();
-  args.level = level_.data();
-  args.z = z_.data();
   args.out = out;
   args.rows = shape.rows;
   args.row_stride = row_stride;
-  kernels_.noise(args);
+  window_->noise(args);
 }
 
 void Generation::run(const Window& window) {
@@ -209,13 +180,8 @@ VerifyResult Generation::verify(const Window& window, Coupling coupling, int32_t
   args.logits = transformer_->logits();
   args.type = transformer_->shape().logits;
   args.rows = transformer_->shape().rows;
-  args.vocabulary = table_.vocabulary;
-  args.drafts = drafts_.data();
-  args.level = level_.data();
-  args.laws = laws_.data();
-  args.scratch = scratch_.data();
-  args.kept = kept_.data();
-  const VerifyResult verdict = kernels_.verify(args);
+  std::vector<int32_t> tokens;
+  const VerifyResult verdict = window_->verify(args, tokens);
   if (verdict.fault != VerifyFault::None) {
     throw Error(codes::kNumerics,
                 "The logits of image position " + std::to_string(window.first + verdict.bad_row) +
@@ -223,24 +189,12 @@ VerifyResult Generation::verify(const Window& window, Coupling coupling, int32_t
                          ? " hold NaN or +infinity: the model or its cache is damaged"
                          : " are all masked: no token can follow"));
   }
+  for (int32_t j = 0; j < window.count; ++j) drafts_[window.slot(j)] = tokens[j];
   return verdict;
 }
 
 void Generation::commit(const Window& window, int32_t count) {
   for (int32_t j = 0; j < count; ++j) tokens_.push_back(drafts_[window.slot(j)]);
-  level_[window.slot(count - 1)] = 0;  // it is fed as an ordinary token from now on
-}
-
-void Generation::refine(const Window& window) {
-  if (settings_.initial != Initial::Noise || window.count == 0) return;
-  RefineArgs args;
-  args.window = window;
-  args.table = table_;
-  args.levels = settings_.schedule.levels();
-  args.drafts = drafts_.data();
-  args.level = level_.data();
-  args.z = z_.data();
-  kernels_.refine(args);
 }
 
 std::vector<double> Generation::score(const std::vector<int32_t>& tokens) {
@@ -249,22 +203,24 @@ std::vector<double> Generation::score(const std::vector<int32_t>& tokens) {
   for (const int32_t token : tokens) {
     require(token >= 0 && token < table_.vocabulary, "a token lies outside the image vocabulary");
   }
-  laws_ = Buffer<float>(host(), (size_t(settings_.capacity) + 1) * table_.vocabulary);
+  if (settings_.coupling == Coupling::Gumbel) window_ = make_window_(window_spec(true));
+  const auto put = [&](int32_t position) {
+    drafts_[position % drafts_.size()] = tokens[position];
+    window_->enter(position, tokens[position], 0, InitialLaw::None);
+  };
   std::vector<double> nll;
   while (!done()) {
     const Window window = open_window(settings_.capacity);
-    for (int32_t j = 0; j < window.count; ++j) {
-      drafts_[window.slot(j)] = tokens[window.first + j];
-      level_[window.slot(j)] = 0;
-    }
+    for (int32_t j = 0; j < window.count; ++j) put(window.first + j);
     noise(window, settings_.length);
     run(window);
     verify(window, Coupling::Maximal, 0);
-    for (int32_t j = 0; j < window.count; ++j) {
-      const int32_t slot = window.slot(j), token = tokens[window.first + j];
-      nll.push_back(-std::log(double{laws_[size_t(slot) * table_.vocabulary + token]}));
-      drafts_[slot] = token;
+    for (const float p : window_->probabilities(window, tokens.data() + window.first)) {
+      nll.push_back(-std::log(double{p}));
     }
+    // Verify drew tokens of its own; the last position's is the first input of the next pass.
+    for (int32_t j = 0; j < window.count; ++j) drafts_[window.slot(j)] = tokens[window.first + j];
+    put(window.first + window.count - 1);
     commit(window, window.count);
     ++pass_;
   }

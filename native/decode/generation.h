@@ -15,6 +15,9 @@
 // committed <= entered <= committed + capacity, so a ring of capacity + 1 slots holds every open
 // position and the last committed token, which is the first input of the next pass. Rejected drafts
 // need no clean-up: the next pass names a shorter past and overwrites their keys and values.
+//
+// Where those rings lie is the window state's business, in host memory or on a GPU. The host
+// decides with the committed tokens and a copy of the open drafts, which every verify brings back.
 #pragma once
 
 #include <atomic>
@@ -23,7 +26,7 @@
 #include <vector>
 
 #include "decode/transformer.h"
-#include "device/device.h"
+#include "decode/window_state.h"
 #include "kernels/kernels.h"
 
 namespace sjd2 {
@@ -76,9 +79,10 @@ struct PassReport {
 
 class Generation {
  public:
-  // `table` must outlive the generation.
+  // `table`, in host memory, must outlive the generation. The transformer's inputs and logits lie
+  // where the windows of `make_window` lie.
   Generation(Settings settings, EmbeddingTable table, std::unique_ptr<Transformer> transformer,
-             Device& device, const Kernels& kernels);
+             WindowFactory make_window);
 
   // One pass. Commits at least one token; throws ERR_ABORTED after cancel(), ERR_NUMERICS for NaN.
   PassReport pass(const PassOptions& options);
@@ -99,34 +103,29 @@ class Generation {
  private:
   Window open_window(int32_t width) const;
   void enter(const Window& window);
-  int32_t initial_draft(int32_t position, float* law) const;
+  int32_t initial_draft(int32_t position, InitialLaw* law) const;
   void noise(const Window& window, int32_t fresh_from);
   void run(const Window& window);
   VerifyResult verify(const Window& window, Coupling coupling, int32_t passable_level);
   int32_t count_drafts(const Window& window) const;
   void commit(const Window& window, int32_t count);
-  void refine(const Window& window);
 
   int32_t lead() const;  // input rows before the window: the prompt at first, then one token
   int32_t token_at(int32_t position) const;
 
-  Settings settings_;
-  EmbeddingTable table_;
+  WindowSpec window_spec(bool laws) const;
+
+  const Settings settings_;
+  const EmbeddingTable table_;
   std::unique_ptr<Transformer> transformer_;
-  const Kernels kernels_;
+  const WindowFactory make_window_;
+  std::unique_ptr<WindowState> window_;
 
   std::vector<int32_t> tokens_;  // committed
+  std::vector<int32_t> drafts_;  // of the open positions: a ring like the window's, on the host
   int32_t entered_ = 0;
   uint32_t pass_ = 0;
   std::atomic<bool> cancelled_{false};
-
-  // Rings over positions, capacity + 1 slots.
-  Buffer<int32_t> drafts_, level_;
-  Buffer<float> laws_;  // [slots, vocabulary]; empty where no coupling needs q
-  Buffer<float> z_;     // [slots, hidden]; empty without noise
-  // Per window offset.
-  Buffer<uint8_t> kept_;
-  Buffer<float> scratch_;
 };
 
 }  // namespace sjd2

@@ -34,6 +34,10 @@ OnnxDecoder::OnnxDecoder(ort::Library& library, const std::string& path, const D
   }
 }
 
+std::unique_lock<std::mutex> OnnxDecoder::turn() const {
+  return graph_.on_gpu() ? std::unique_lock(queueing_) : std::unique_lock<std::mutex>();
+}
+
 OnnxTransformer::OnnxTransformer(const OnnxDecoder& decoder, Device& device, int32_t max_inputs,
                                  int32_t max_logits)
     : decoder_(decoder), device_(device) {
@@ -43,15 +47,27 @@ OnnxTransformer::OnnxTransformer(const OnnxDecoder& decoder, Device& device, int
   logits_ = Buffer<float>(device, rows * max_logits * d.transformer.vocabulary);
   cache_ = Buffer<float>(device,
                          rows * d.layers * 2 * d.kv_heads * d.transformer.max_length * d.head_size);
-  past_ = Buffer<int32_t>(device, rows);
+  past_ = Buffer<int32_t>(host(), rows);
   total_ = Buffer<int32_t>(host(), 1);
   first_logit_ = Buffer<int64_t>(host(), 1);
   ort::RunOptions* options = nullptr;
   decoder.graph().library().call(ort::CreateRunOptions, &options);
   run_options_ = ort::RunOptionsHandle(decoder.graph().library(), options);
+  if (decoder.graph().on_gpu()) {
+    // The kernels that follow wait for the run by their place on the stream, and the host waits
+    // once, for their result.
+    decoder.graph().library().call(ort::AddRunConfigEntry, run_options_.get(),
+                                   "disable_synchronize_execution_providers", "1");
+  }
 }
 
 ort::ValueHandle OnnxTransformer::tensor(void* data, size_t bytes, std::vector<int64_t> shape,
+                                         int element) const {
+  const ort::Graph& graph = decoder_.graph();
+  return ort::borrow_tensor(graph.library(), graph.memory(), data, bytes, shape, element);
+}
+
+ort::ValueHandle OnnxTransformer::number(void* data, size_t bytes, std::vector<int64_t> shape,
                                          int element) const {
   const ort::Library& library = decoder_.graph().library();
   return ort::borrow_tensor(library, library.cpu_memory(), data, bytes, shape, element);
@@ -66,9 +82,9 @@ const ort::Binding& OnnxTransformer::binding(int32_t count, int32_t logits) {
   ort::Binding binding(decoder_.graph());
   binding.input("inputs_embeds",
                 tensor(inputs_.data(), inputs_.bytes(), {t.rows, count, t.hidden}, ort::kFloat32));
-  binding.input("seqlens_k", tensor(past_.data(), past_.bytes(), {t.rows}, ort::kInt32));
-  binding.input("total_sequence_length", tensor(total_.data(), total_.bytes(), {}, ort::kInt32));
-  binding.input("first_logit", tensor(first_logit_.data(), first_logit_.bytes(), {1}, ort::kInt64));
+  binding.input("seqlens_k", number(past_.data(), past_.bytes(), {t.rows}, ort::kInt32));
+  binding.input("total_sequence_length", number(total_.data(), total_.bytes(), {}, ort::kInt32));
+  binding.input("first_logit", number(first_logit_.data(), first_logit_.bytes(), {1}, ort::kInt64));
   binding.output("logits", tensor(logits_.data(), logits_.bytes(), {t.rows, logits, t.vocabulary},
                                   ort::kFloat32));
   const size_t plane = size_t(d.kv_heads) * t.max_length * d.head_size;
@@ -89,9 +105,13 @@ const ort::Binding& OnnxTransformer::binding(int32_t count, int32_t logits) {
 
 void OnnxTransformer::run(int32_t cached, int32_t count, int32_t first_logit) {
   const ort::Binding& bound = binding(count, count - first_logit);
+  // The last run is done with these: a verify, which waits, lies between two runs.
   for (size_t row = 0; row < past_.size(); ++row) past_[row] = cached + count - 1;
   total_[0] = cached + count;
   first_logit_[0] = first_logit;
+  // The CPU provider works when it is called, so what the device has queued for it must be done.
+  if (!decoder_.graph().on_gpu()) device_.synchronize();
+  const auto turn = decoder_.turn();
   bound.run(run_options_.get());
 }
 

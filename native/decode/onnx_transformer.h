@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <utility>
 
 #include "decode/transformer.h"
@@ -27,13 +28,19 @@ class OnnxDecoder {
               const ort::GraphOptions& options);
   const DecoderShape& shape() const { return shape_; }
   const ort::Graph& graph() const { return graph_; }
+  // On a GPU all runs share one stream and the provider's handles for it: they are queued one after
+  // the other. Empty on the CPU, where runs of several generations overlap.
+  std::unique_lock<std::mutex> turn() const;
 
  private:
   DecoderShape shape_;
   ort::Graph graph_;
+  mutable std::mutex queueing_;
 };
 
-// One generation's view of it: its own KV cache, input and logit buffers and run options.
+// One generation's view of it: its own KV cache, input and logit buffers and run options. Those
+// buffers lie on `device`: the one that the graph's session runs on, or an emulated GPU, whose
+// memory the CPU provider can work on.
 class OnnxTransformer final : public Transformer {
  public:
   // `max_inputs` input rows and `max_logits` logit rows at most in one run.
@@ -51,10 +58,14 @@ class OnnxTransformer final : public Transformer {
   // the numbers in `past_`, `total_` and `first_logit_` change between passes.
   const ort::Binding& binding(int32_t count, int32_t logits);
   ort::ValueHandle tensor(void* data, size_t bytes, std::vector<int64_t> shape, int element) const;
+  ort::ValueHandle number(void* data, size_t bytes, std::vector<int64_t> shape, int element) const;
 
   const OnnxDecoder& decoder_;
   Device& device_;
   Buffer<float> inputs_, logits_, cache_;
+  // In host memory on every device. ONNX Runtime takes them to where a node wants them: attention
+  // without a CUDA kernel for its type runs on the CPU, and would read a copy in device memory
+  // before the stream has written it.
   Buffer<int32_t> past_;         // seqlens_k [rows]: cached + count - 1
   Buffer<int32_t> total_;        // total_sequence_length: cached + count
   Buffer<int64_t> first_logit_;  // the head runs from this input row on

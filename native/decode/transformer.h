@@ -21,6 +21,7 @@ class Transformer {
   virtual ~Transformer() = default;
   virtual const TransformerShape& shape() const = 0;
 
+  // Both lie on the transformer's device, where the host may be unable to look.
   // [rows, count, hidden] of the next run: row r, position j at inputs() + (r * count + j) *
   // hidden.
   virtual float* inputs() = 0;

@@ -13,6 +13,8 @@ class Device {
   // Zeroed memory aligned to 64 bytes (a cache line, and the widest vector); throws std::bad_alloc.
   virtual void* allocate(size_t bytes) = 0;
   virtual void release(void* memory) noexcept = 0;
+  // Waits for all that was queued on the device.
+  virtual void synchronize() = 0;
   virtual const char* name() const = 0;
 };
 

@@ -17,6 +17,7 @@ class Host final : public Device {
     return memory;
   }
   void release(void* memory) noexcept override { ::operator delete(memory, kAlignment); }
+  void synchronize() override {}
   const char* name() const override { return "cpu"; }
 };
 

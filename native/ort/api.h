@@ -20,6 +20,7 @@ struct MemoryInfo;
 struct TypeInfo;
 struct TensorTypeAndShapeInfo;
 struct Allocator;
+struct CudaOptions;
 
 #ifdef _WIN32
 using PathChar = wchar_t;
@@ -80,6 +81,7 @@ inline constexpr Function<Status*(const TensorTypeAndShapeInfo*, int*), 60> GetT
 inline constexpr Function<Status*(const TensorTypeAndShapeInfo*, size_t*), 61> GetDimensionsCount;
 inline constexpr Function<Status*(const TensorTypeAndShapeInfo*, int64_t*, size_t), 62>
     GetDimensions;
+inline constexpr Function<Status*(const char*, int, int, int, MemoryInfo**), 68> CreateMemoryInfo;
 inline constexpr Function<Status*(int, int, MemoryInfo**), 69> CreateCpuMemoryInfo;
 inline constexpr Function<Status*(Allocator*, void*), 76> AllocatorFree;
 inline constexpr Function<Status*(Allocator**), 78> GetAllocatorWithDefaultOptions;
@@ -100,5 +102,14 @@ inline constexpr Function<Status*(Session*, IoBinding**), 134> CreateIoBinding;
 inline constexpr Function<void(IoBinding*), 135> ReleaseIoBinding;
 inline constexpr Function<Status*(IoBinding*, const char*, const Value*), 136> BindInput;
 inline constexpr Function<Status*(IoBinding*, const char*, const Value*), 137> BindOutput;
+inline constexpr Function<Status*(RunOptions*, const char*, const char*), 165> AddRunConfigEntry;
+inline constexpr Function<Status*(SessionOptions*, const CudaOptions*), 204> AppendCudaProvider;
+inline constexpr Function<Status*(CudaOptions**), 205> CreateCudaOptions;
+inline constexpr Function<Status*(CudaOptions*, const char* const*, const char* const*, size_t),
+                          206>
+    UpdateCudaOptions;
+inline constexpr Function<void(CudaOptions*), 208> ReleaseCudaOptions;
+inline constexpr Function<Status*(CudaOptions*, const char*, void*), 263>
+    UpdateCudaOptionsWithValue;
 
 }  // namespace sjd2::ort

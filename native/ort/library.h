@@ -76,5 +76,7 @@ using SessionOptionsHandle = Handle<SessionOptions, ReleaseSessionOptions.slot>;
 using RunOptionsHandle = Handle<RunOptions, ReleaseRunOptions.slot>;
 using IoBindingHandle = Handle<IoBinding, ReleaseIoBinding.slot>;
 using TypeInfoHandle = Handle<TypeInfo, ReleaseTypeInfo.slot>;
+using MemoryInfoHandle = Handle<MemoryInfo, ReleaseMemoryInfo.slot>;
+using CudaOptionsHandle = Handle<CudaOptions, ReleaseCudaOptions.slot>;
 
 }  // namespace sjd2::ort

@@ -49,6 +49,12 @@ Graph::Graph(Library& library, const std::string& path, const GraphOptions& opti
   library.call(SetSessionGraphOptimizationLevel, settings.get(), 99);
   // Spinning threads on shared cores double the time of a pass: they steal from the one that works.
   library.call(AddSessionConfigEntry, settings.get(), "session.intra_op.allow_spinning", "0");
+  if (options.cuda) {
+    append_cuda_provider(library, settings.get(), *options.cuda);
+    MemoryInfo* memory = nullptr;
+    library.call(CreateMemoryInfo, "Cuda", int{kDeviceAllocator}, options.cuda->device, 0, &memory);
+    gpu_memory_ = MemoryInfoHandle(library, memory);
+  }
   Session* session = nullptr;
   library.call(CreateSession, library.env(), native_path(path).c_str(), settings.get(), &session);
   session_ = SessionHandle(library, session);

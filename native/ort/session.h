@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "ort/cuda_provider.h"
 #include "ort/library.h"
 
 namespace sjd2::ort {
@@ -17,6 +19,7 @@ struct TensorSpec {
 
 struct GraphOptions {
   int threads = 0;  // threads inside one operator; 0 lets ONNX Runtime take one per physical core
+  std::optional<CudaProvider> cuda;  // none: the CPU provider
 };
 
 class Graph {
@@ -26,6 +29,10 @@ class Graph {
   Library& library() const { return library_; }
   Session* session() const { return session_.get(); }
   const std::string& path() const { return path_; }
+  // Runs are queued on the engine's stream of a GPU and return before they are done.
+  bool on_gpu() const { return gpu_memory_.get() != nullptr; }
+  // Where the session's large tensors should lie.
+  const MemoryInfo* memory() const { return on_gpu() ? gpu_memory_.get() : library_.cpu_memory(); }
   const std::vector<TensorSpec>& inputs() const { return inputs_; }
   const std::vector<TensorSpec>& outputs() const { return outputs_; }
   // Throws ERR_MODEL, with the names there are, when the graph has no such input or output.
@@ -38,6 +45,7 @@ class Graph {
   Library& library_;
   std::string path_;
   SessionHandle session_;
+  MemoryInfoHandle gpu_memory_;
   std::vector<TensorSpec> inputs_, outputs_;
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "decode/generation.h"
+#include "decode/host_window.h"
 #include "toy_transformer.h"
 
 namespace sjd2::test {
@@ -36,7 +37,8 @@ inline Schedule toy_schedule(int32_t steps, int32_t hidden, bool staggered) {
 inline std::unique_ptr<Generation> make_generation(const ToyModel& toy, int32_t length,
                                                    const DecoderSetup& setup,
                                                    const Sampler& sampler, uint64_t seed,
-                                                   const Kernels& kernels) {
+                                                   std::unique_ptr<Transformer> transformer,
+                                                   WindowFactory windows) {
   Settings settings;
   settings.prompt = toy.prompt;
   settings.prompt_length = toy.prompt_length;
@@ -48,9 +50,18 @@ inline std::unique_ptr<Generation> make_generation(const ToyModel& toy, int32_t 
   settings.sampler = sampler;
   settings.initial = setup.initial;
   settings.schedule = toy_schedule(setup.steps, toy.shape.hidden, setup.staggered);
-  return std::make_unique<Generation>(
-      std::move(settings), toy.table(),
-      std::make_unique<ToyTransformer>(toy, toy.prompt_length + setup.window - 1), host(), kernels);
+  return std::make_unique<Generation>(std::move(settings), toy.table(), std::move(transformer),
+                                      std::move(windows));
+}
+
+inline std::unique_ptr<Generation> make_generation(const ToyModel& toy, int32_t length,
+                                                   const DecoderSetup& setup,
+                                                   const Sampler& sampler, uint64_t seed,
+                                                   const Kernels& kernels) {
+  return make_generation(
+      toy, length, setup, sampler, seed,
+      std::make_unique<ToyTransformer>(toy, toy.prompt_length + setup.window - 1),
+      host_windows(kernels));
 }
 
 inline std::vector<int32_t> decode(const ToyModel& toy, int32_t length, const DecoderSetup& setup,

@@ -1,7 +1,8 @@
 import os from 'node:os';
 import { Command } from 'commander';
-import { cudaMissing, loadModel } from '../load-model';
+import { loadModel } from '../load-model';
 import { DEFAULT_MODEL, shippedModels } from '../model/package';
+import { cudaMissing, probeCuda } from '../native/device';
 import { loadAddon, openRuntime } from '../native/loader';
 import { EXIT } from './failure';
 import { numeric } from './generation-options';
@@ -19,6 +20,9 @@ interface InfoFlags {
 interface Device {
   name: string;
   usable: boolean;
+  /** The GPU that was found. */
+  gpu?: string;
+  /** What is missing, and how to get it. */
   reason?: string;
 }
 
@@ -62,7 +66,7 @@ async function info(flags: InfoFlags): Promise<void> {
     runtime,
     devices: [
       { name: 'cpu', usable: !('error' in addon) && !('error' in runtime) },
-      { name: 'cuda', usable: false, reason: cudaMissing() },
+      await describeCuda(),
     ],
     models: shippedModels(),
     model: await describeModel(flags),
@@ -78,6 +82,18 @@ function part<T>(look: () => T): Part<T> {
     return look();
   } catch (error) {
     return { error: (error as Error).message };
+  }
+}
+
+async function describeCuda(): Promise<Device> {
+  try {
+    const { gpu, missing } = await probeCuda();
+    const device: Device = { name: 'cuda', usable: missing.length === 0 };
+    if (gpu) device.gpu = gpu;
+    if (missing.length > 0) device.reason = cudaMissing(missing);
+    return device;
+  } catch (error) {
+    return { name: 'cuda', usable: false, reason: (error as Error).message };
   }
 }
 
@@ -121,8 +137,9 @@ function readable(report: Info): string {
     lines.push(['', runtime.path]);
     lines.push(['', runtime.providers.join(', ')]);
   }
-  for (const { name, usable, reason } of report.devices) {
-    lines.push([`device ${name}`, usable ? 'usable' : `not usable${reason ? `: ${reason}` : ''}`]);
+  for (const { name, usable, gpu, reason } of report.devices) {
+    const state = `${usable ? 'usable' : 'not usable'}${gpu ? `, ${gpu}` : ''}`;
+    lines.push([`device ${name}`, `${state}${reason ? `: ${reason}` : ''}`]);
   }
   lines.push(['models', report.models.join(', ') || 'none shipped']);
   if ('error' in model) lines.push(['model', String(model.error)]);

@@ -17,9 +17,21 @@ export interface RuntimeInfo {
   providers: string[];
 }
 
+/** What this machine has and lacks for the CUDA device. */
+export interface CudaReport {
+  /** The GPU's name, compute capability and free memory; empty where none was found. */
+  gpu: string;
+  /** A test's driver, which emulates a GPU on host memory. */
+  emulated: boolean;
+  /** One sentence for each thing that is missing, and what to install. */
+  missing: string[];
+}
+
 export interface NativeModelOptions {
   /** Path of ONNX Runtime's shared library. */
   runtime: string;
+  /** Where the transformer and the kernels run; `probeCuda` tells whether `cuda` can be had. */
+  device: 'cpu' | 'cuda';
   /** Threads inside one operator; 0 lets ONNX Runtime choose. */
   threads: number;
   hidden: number;
@@ -170,6 +182,8 @@ export interface NativeVerifyResult {
 
 export interface Addon {
   openRuntime(path: string): RuntimeInfo;
+  /** `path` of ONNX Runtime's shared library. */
+  probeCuda(path: string): Promise<CudaReport>;
   Model: new (options: NativeModelOptions) => NativeModel;
   noise(args: NativeNoise): void;
   noiseAsync(args: NativeNoise): Promise<void>;

@@ -16,7 +16,8 @@ export function start(cwd: string, args: string[]): ChildProcess & { outcome: Pr
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, DEBUG: '' },
+    // Where there is a GPU, tests of the command line take the CPU as everywhere else.
+    env: { ...process.env, DEBUG: '', SJD2_CUDA_DRIVER: 'libno-such-driver.so' },
   });
   let stdout = '';
   let stderr = '';

@@ -104,7 +104,10 @@ describe('what cannot be done ends with 1 and one line', () => {
 
   test('a device that is not there', async () => {
     const result = await refused(['generate', 'a red apple', '--device', 'cuda']);
-    expect(result).toEqual({ code: 1, message: expect.stringMatching(/no CUDA path.*Use device/) });
+    expect(result).toEqual({
+      code: 1,
+      message: expect.stringMatching(/CUDA device.*release 580.*device cpu/),
+    });
   });
 
   test('an output folder that is not there, before any work is done', async () => {

@@ -19,7 +19,10 @@ DevicePointer address(const void* pointer) { return reinterpret_cast<DevicePoint
 
 // Members of a constructor that throws are not destroyed by ~CudaDevice: give_back cleans up both.
 CudaDevice::CudaDevice(int ordinal) : driver_(Driver::instance()), ordinal_(ordinal) {
-  if (!embedded_image().data) throw Error(kDeviceError, embedded_image_absence());
+  // A driver that emulates a GPU brings emulated kernels.
+  if (!embedded_image().data && !driver_.emulated) {
+    throw Error(kDeviceError, embedded_image_absence());
+  }
   int count = 0;
   const Result found = driver_.cuDeviceGetCount(&count);
   if (found != kNoDevice) driver_.check(found, "cuDeviceGetCount");
@@ -90,6 +93,7 @@ void CudaDevice::make_current() const {
 }
 
 void* CudaDevice::allocate(size_t bytes) {
+  std::lock_guard lock(queueing_);
   make_current();
   DevicePointer memory = 0;
   const Result result = driver_.cuMemAlloc_v2(&memory, bytes);
@@ -104,6 +108,7 @@ void* CudaDevice::allocate(size_t bytes) {
 }
 
 void CudaDevice::release(void* memory) noexcept {
+  std::lock_guard lock(queueing_);
   driver_.cuCtxSetCurrent(context_);
   driver_.cuStreamSynchronize(stream_);
   driver_.cuMemFree_v2(address(memory));
@@ -117,30 +122,35 @@ void* CudaDevice::allocate_pinned(size_t bytes) {
 }
 
 void CudaDevice::release_pinned(void* memory) noexcept {
+  std::lock_guard lock(queueing_);
   driver_.cuCtxSetCurrent(context_);
   driver_.cuStreamSynchronize(stream_);
   driver_.cuMemFreeHost(memory);
 }
 
 void CudaDevice::copy_to_device(void* device, const void* host, size_t bytes) {
+  std::lock_guard lock(queueing_);
   make_current();
   driver_.check(driver_.cuMemcpyHtoDAsync_v2(address(device), host, bytes, stream_),
                 "cuMemcpyHtoDAsync");
 }
 
 void CudaDevice::copy_to_host(void* host, const void* device, size_t bytes) {
+  std::lock_guard lock(queueing_);
   make_current();
   driver_.check(driver_.cuMemcpyDtoHAsync_v2(host, address(device), bytes, stream_),
                 "cuMemcpyDtoHAsync");
 }
 
 void CudaDevice::copy_on_device(void* to, const void* from, size_t bytes) {
+  std::lock_guard lock(queueing_);
   make_current();
   driver_.check(driver_.cuMemcpyDtoDAsync_v2(address(to), address(from), bytes, stream_),
                 "cuMemcpyDtoDAsync");
 }
 
 void CudaDevice::clear(void* device, size_t bytes) {
+  std::lock_guard lock(queueing_);
   make_current();
   driver_.check(driver_.cuMemsetD8Async(address(device), 0, bytes, stream_), "cuMemsetD8Async");
 }
@@ -150,7 +160,35 @@ void CudaDevice::synchronize() {
   driver_.check(driver_.cuStreamSynchronize(stream_), "cuStreamSynchronize");
 }
 
+Event CudaDevice::create_event() {
+  make_current();
+  Event event = nullptr;
+  driver_.check(driver_.cuEventCreate(&event, 0), "cuEventCreate");
+  return event;
+}
+
+void CudaDevice::destroy_event(Event event) noexcept {
+  std::lock_guard lock(queueing_);
+  driver_.cuCtxSetCurrent(context_);
+  driver_.cuStreamSynchronize(stream_);
+  driver_.cuEventDestroy_v2(event);
+}
+
+void CudaDevice::record(Event event) {
+  std::lock_guard lock(queueing_);
+  make_current();
+  driver_.check(driver_.cuEventRecord(event, stream_), "cuEventRecord");
+}
+
+double CudaDevice::seconds_between(Event begin, Event end) const {
+  make_current();
+  float milliseconds = 0;
+  driver_.check(driver_.cuEventElapsedTime(&milliseconds, begin, end), "cuEventElapsedTime");
+  return milliseconds / 1000;
+}
+
 void CudaDevice::launch(const KernelLaunch& launch) {
+  std::lock_guard lock(queueing_);
   make_current();
   const auto found = functions_.find(launch.name);
   if (found == functions_.end()) {

@@ -1,10 +1,11 @@
 // One NVIDIA GPU: memory, one stream, and the kernels on it. Everything queued here runs in order
 // on that stream, which is also the one to give to ONNX Runtime, so nothing waits but
-// `synchronize`.
+// `synchronize`. Any thread may use it, and several at once: generations share the stream.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "device/cuda/driver.h"
@@ -36,7 +37,13 @@ class CudaDevice final : public Device, public Launcher {
   void copy_to_host(void* host, const void* device, size_t bytes);
   void copy_on_device(void* to, const void* from, size_t bytes);
   void clear(void* device, size_t bytes);  // to zero bytes
-  void synchronize();
+  void synchronize() override;
+
+  // Events of this device's stream; StreamTimer makes clocks of them.
+  Event create_event();
+  void destroy_event(Event event) noexcept;
+  void record(Event event);
+  double seconds_between(Event begin, Event end) const;
 
   size_t shared_limit() const override { return shared_limit_; }
   void launch(const KernelLaunch& launch) override;
@@ -46,6 +53,8 @@ class CudaDevice final : public Device, public Launcher {
   int compute_capability() const { return capability_; }  // 90 for 9.0
   int multiprocessors() const { return multiprocessors_; }
   size_t free_bytes() const;
+  // The driver emulates a GPU on host memory (a test): see Driver::emulated.
+  bool emulated() const { return driver_.emulated; }
 
   // Makes the GPU's context current on the calling thread. The members above do it themselves;
   // whoever calls into ONNX Runtime with this stream from a worker thread needs it too.
@@ -56,6 +65,8 @@ class CudaDevice final : public Device, public Launcher {
   void give_back() noexcept;
 
   const Driver& driver_;
+  // Nothing may be queued between the wait for the stream and the freeing of what it used.
+  std::mutex queueing_;
   int ordinal_;
   DeviceHandle device_ = 0;
   Context context_ = nullptr;

@@ -37,8 +37,7 @@ Driver::Driver() {
   void* library = open(name.c_str());  // never closed: the driver lives as long as the process
   if (!library) {
     throw Error(kDeviceError, "No CUDA: " + name + " can not be loaded (" + open_error() +
-                                  "). Install the NVIDIA driver, release 580 or newer, or use "
-                                  "the CPU");
+                                  "). Install the NVIDIA driver, release 580 or newer");
   }
   const auto load = [&](auto& entry, const char* symbol) {
     entry = reinterpret_cast<std::remove_reference_t<decltype(entry)>>(find(library, symbol));
@@ -50,6 +49,7 @@ Driver::Driver() {
 #define SJD2_LOAD(entry, parameters) load(entry, #entry);
   SJD2_CUDA_ENTRIES(SJD2_LOAD)
 #undef SJD2_LOAD
+  emulated = find(library, "sjd2_emulated_cuda") != nullptr;
   check(cuDriverGetVersion(&version), "cuDriverGetVersion");
   if (version < kNeededVersion) {
     throw Error(kDeviceError, "The NVIDIA driver supports CUDA " + version_text(version) +

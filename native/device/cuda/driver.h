@@ -11,7 +11,7 @@
 namespace sjd2::cuda {
 
 // ERR_DEVICE: no driver, too old a driver, no supported GPU, or a driver call that failed.
-inline constexpr char kDeviceError[] = "ERR_DEVICE";
+inline constexpr const char* kDeviceError = codes::kDevice;
 
 using Result = int;
 using DeviceHandle = int;
@@ -96,6 +96,10 @@ class Driver {
 #undef SJD2_DECLARE
 
   int version = 0;  // 13000 is CUDA 13.0
+  // It exports `sjd2_emulated_cuda`: the tests' driver, whose device memory is host memory and
+  // whose kernels are its own. The CPU execution provider then stands in for the CUDA one, see
+  // decode/placement.h. No driver of NVIDIA's has that name.
+  bool emulated = false;
 
   // Throws ERR_DEVICE with the driver's words for a result that is not success.
   void check(Result result, const char* call) const;

@@ -1,112 +1,81 @@
 // Whole generations with the window on the device: the tokens of the engine on the CPU. The toy
-// transformer reads and writes device memory where it lies, as ONNX Runtime's CPU provider would
-// on the fake driver and its CUDA provider does on a GPU.
+// transformer reads and writes device memory where it lies, as ONNX Runtime's CPU provider does on
+// the fake driver and its CUDA provider on a GPU.
 #include <cstring>
+#include <thread>
 
 #include "check.h"
-#include "device/cuda/cuda_window.h"
+#include "decode/cuda_window.h"
 #include "toy_run.h"
 
 namespace sjd2::test {
 namespace {
 
-using cuda::CudaWindow;
+using cuda::CudaDevice;
+
+class DeviceToy final : public Transformer {
+ public:
+  DeviceToy(CudaDevice& device, const ToyModel& toy, int32_t window)
+      : device_(device),
+        toy_(toy, toy.prompt_length + window - 1),
+        inputs_(device, size_t(toy.shape.rows) * (toy.prompt_length + window) * toy.shape.hidden),
+        logits_(device, size_t(toy.shape.rows) * window * toy.shape.vocabulary) {}
+
+  const TransformerShape& shape() const override { return toy_.shape(); }
+  float* inputs() override { return inputs_.data(); }
+  const void* logits() const override { return logits_.data(); }
+  void terminate() noexcept override {}
+  void run(int32_t cached, int32_t count, int32_t first_logit) override {
+    device_.synchronize();  // its turn on the stream: it is a host function here
+    const auto [rows, hidden, vocabulary, max_length, type] = shape();
+    std::memcpy(toy_.inputs(), inputs_.data(), size_t(rows) * count * hidden * sizeof(float));
+    toy_.run(cached, count, first_logit);
+    std::memcpy(logits_.data(), toy_.logits(),
+                size_t(rows) * (count - first_logit) * vocabulary * sizeof(float));
+  }
+
+ private:
+  CudaDevice& device_;
+  ToyTransformer toy_;
+  Buffer<float> inputs_, logits_;
+};
+
+std::unique_ptr<Generation> on_device(CudaDevice& device, const DeviceTable& table,
+                                      const ToyModel& toy, int32_t length,
+                                      const DecoderSetup& setup, const Sampler& sampler,
+                                      uint64_t seed) {
+  return make_generation(toy, length, setup, sampler, seed,
+                         std::make_unique<DeviceToy>(device, toy, setup.window),
+                         cuda_windows(device, table));
+}
 
 struct Run {
   std::vector<int32_t> tokens;
   int32_t passes = 0;
 };
 
-// Generation::pass() of decode/generation.cc, with CudaWindow in place of the host's buffers.
-Run decode_on_device(cuda::CudaDevice& device, const ToyModel& toy, int32_t length,
+Run decode_on_device(CudaDevice& device, const ToyModel& toy, int32_t length,
                      const DecoderSetup& setup, const Sampler& sampler, uint64_t seed) {
-  const auto [rows, hidden, vocabulary, max_length, type] = toy.shape;
-  const Schedule schedule = toy_schedule(setup.steps, hidden, setup.staggered);
-  const Levels levels{schedule.alpha.data(), schedule.sigma.data(), schedule.tau.data(),
-                      schedule.steps()};
-  const cuda::DeviceTable table(device, toy.table());
-  const int32_t slots = setup.window + 1;
-  CudaWindow state(device, table, levels, slots, setup.coupling != Coupling::Gumbel,
-                   setup.initial == Initial::Noise);
-  ToyTransformer transformer(toy, toy.prompt_length + setup.window - 1);
-  Buffer<float> inputs(device, size_t(rows) * (toy.prompt_length + setup.window) * hidden);
-  Buffer<float> logits(device, size_t(rows) * setup.window * vocabulary);
+  const DeviceTable table(device, toy.table());
+  const auto generation = on_device(device, table, toy, length, setup, sampler, seed);
   Run run;
-  std::vector<int32_t> tokens;
-  for (int32_t entered = 0; static_cast<int32_t>(run.tokens.size()) < length; ++run.passes) {
-    const int32_t committed = static_cast<int32_t>(run.tokens.size());
-    const Window window{committed, std::min(setup.window, length - committed), slots};
-    const int32_t fresh_from = entered;
-    for (; entered < committed + window.count; ++entered) {
-      if (setup.initial == Initial::Noise) {
-        const bool rising = setup.staggered && committed == 0;
-        state.enter(
-            entered, kNoDraft,
-            rising ? std::min(setup.steps, 1 + entered * setup.steps / window.count) : setup.steps,
-            CudaWindow::InitialLaw::None);
-      } else if (setup.initial == Initial::Uniform) {
-        const PhiloxBlock words = philox(seed, entered, 0, Purpose::InitialDraft, 0);
-        state.enter(entered, static_cast<int32_t>(uint64_t{words[0]} * vocabulary >> 32), 0,
-                    CudaWindow::InitialLaw::Uniform);
-      } else {
-        state.enter(entered, kNoDraft, 0, CudaWindow::InitialLaw::None);
-      }
-    }
-    const bool first = committed == 0;
-    const int32_t lead = first ? toy.prompt_length : 1, count = lead + window.count - 1;
-    NoiseArgs noise;
-    noise.window = first ? window : Window{window.first - 1, window.count + 1, slots};
-    noise.fed = noise.window.count - 1;
-    noise.fresh_from = fresh_from;
-    noise.seed = seed;
-    noise.rows = rows;
-    noise.row_stride = int64_t{count} * hidden;
-    noise.out = inputs.data();
-    if (first) {
-      const size_t floats = size_t(toy.prompt_length) * hidden;
-      for (int32_t row = 0; row < rows; ++row) {
-        device.copy_to_device(inputs.data() + row * noise.row_stride,
-                              toy.prompt.data() + row * floats, floats * sizeof(float));
-      }
-      noise.out += floats;
-    }
-    state.noise(noise);
-
-    // The transformer's turn on the stream. It is a host function here, hence the wait.
-    device.synchronize();
-    std::memcpy(transformer.inputs(), inputs.data(), size_t(rows) * count * hidden * sizeof(float));
-    transformer.run(first ? 0 : toy.prompt_length + committed - 1, count, lead - 1);
-    std::memcpy(logits.data(), transformer.logits(),
-                size_t(rows) * window.count * vocabulary * sizeof(float));
-
-    VerifyArgs verify;
-    verify.window = window;
-    verify.fed = window.count - 1;
-    verify.passable_level = setup.passable_level;
-    verify.seed = seed;
-    verify.pass = static_cast<uint32_t>(run.passes);
-    verify.coupling = setup.coupling;
-    verify.sampler = sampler;
-    verify.logits = logits.data();
-    verify.rows = rows;
-    const VerifyResult verdict = state.verify(verify, tokens);
-    CHECK(verdict.fault == VerifyFault::None);
-    const int32_t accepted = std::min(window.count, verdict.passed + 1);
-    run.tokens.insert(run.tokens.end(), tokens.begin(), tokens.begin() + accepted);
-    const int32_t now = static_cast<int32_t>(run.tokens.size());
-    state.refine({now, window.first + window.count - now, slots});
+  for (; !generation->done(); ++run.passes) {
+    const PassReport report = generation->pass({setup.window, setup.passable_level});
+    CHECK(report.model_seconds > 0 && report.model_seconds <= report.seconds);
   }
+  run.tokens = generation->tokens();
   return run;
 }
 
 TEST("device decode: every decoder gives the CPU's tokens in as many passes") {
-  cuda::CudaDevice device;
+  CudaDevice device;
   const ToyModel toy = make_toy(11, 14, 2, 3);
   const DecoderSetup setups[] = {
       {"ar", 1, Coupling::Gumbel, Initial::None},
       {"ar, drawn", 1, Coupling::Independent, Initial::None},
       {"sjd", 5, Coupling::Independent, Initial::Uniform},
       {"mc-sjd", 5, Coupling::Maximal, Initial::Uniform},
+      {"mc-sjd, left", 5, Coupling::Maximal, Initial::Left},
       {"sjd, gumbel", 5, Coupling::Gumbel, Initial::Uniform},
       {"sjd2", 6, Coupling::Gumbel, Initial::Noise, 2},
       {"sjd2, maximal, staggered", 6, Coupling::Maximal, Initial::Noise, 3, true},
@@ -127,6 +96,58 @@ TEST("device decode: every decoder gives the CPU's tokens in as many passes") {
                     setup.name + ", seed " + std::to_string(seed) + ": other tokens or passes");
     }
   }
+}
+
+TEST("device decode: score gives the CPU's likelihoods") {
+  CudaDevice device;
+  const ToyModel toy = make_toy(11, 14, 2, 3);
+  const DeviceTable table(device, toy.table());
+  const std::vector<int32_t> tokens = decode(toy, 14, {"ar", 1}, {}, 5, reference::kernels);
+  for (Coupling coupling : {Coupling::Maximal, Coupling::Gumbel}) {
+    const DecoderSetup setup{"score", 4, coupling, Initial::Uniform};
+    const auto expected = make_generation(toy, 14, setup, {}, 0, reference::kernels)->score(tokens);
+    const auto nll = on_device(device, table, toy, 14, setup, {}, 0)->score(tokens);
+    CHECK_EQUAL(nll.size(), expected.size());
+    // A law is within (1.5 |x| + 20) ulp of a float, and |x| stays below 20 here: 50 * 2^-23.
+    for (size_t i = 0; i < nll.size(); ++i) CHECK(std::fabs(nll[i] - expected[i]) < 6e-6);
+  }
+}
+
+TEST("device decode: generations on threads of their own share the stream and nothing else") {
+  CudaDevice device;
+  const ToyModel toy = make_toy(11, 14, 2, 3);
+  const DeviceTable table(device, toy.table());
+  const DecoderSetup setup{"sjd2", 6, Coupling::Maximal, Initial::Noise, 2};
+  std::vector<std::vector<int32_t>> together(4);
+  std::vector<std::thread> threads;
+  for (size_t seed = 0; seed < together.size(); ++seed) {
+    threads.emplace_back([&, seed] {
+      const auto generation = on_device(device, table, toy, 14, setup, {}, seed);
+      while (!generation->done()) generation->pass({6, 0});
+      together[seed] = generation->tokens();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (size_t seed = 0; seed < together.size(); ++seed) {
+    CHECK(together[seed] == decode(toy, 14, setup, {}, seed, reference::kernels));
+  }
+}
+
+TEST("device decode: a NaN in the model is an error that names the position") {
+  CudaDevice device;
+  ToyModel toy = make_toy(8, 6, 1, 3);
+  toy.head[4] = NAN;
+  const DeviceTable table(device, toy.table());
+  const auto generation =
+      on_device(device, table, toy, 6, {"sjd", 4, Coupling::Gumbel, Initial::Left}, {}, 1);
+  std::string code;
+  try {
+    generation->pass({4, 0});
+  } catch (const Error& error) {
+    code = error.code();
+  }
+  CHECK_EQUAL(code, codes::kNumerics);
+  CHECK_EQUAL(generation->committed(), 0);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "device/cuda/cuda_device.h"
 #include "device/cuda/module.h"
 #include "fake_driver/test_kernels.h"
+#include "gpu/on_device.h"
 #include "verify_checker.h"
 
 namespace sjd2::test {
@@ -34,64 +35,6 @@ std::string message_of(const std::function<void()>& body) {
 }
 
 bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
-
-// A vector on the device.
-template <typename T>
-struct OnDevice {
-  OnDevice(CudaDevice& owner, const std::vector<T>& values)
-      : device(owner), buffer(owner, std::max<size_t>(values.size(), 1)), host(values) {
-    if (!values.empty()) device.copy_to_device(buffer.data(), host.data(), host.size() * sizeof(T));
-  }
-  T* data() const { return host.empty() ? nullptr : buffer.data(); }
-  std::vector<T> back() {
-    std::vector<T> values(host.size());
-    if (!values.empty())
-      device.copy_to_host(values.data(), buffer.data(), values.size() * sizeof(T));
-    device.synchronize();
-    return values;
-  }
-  CudaDevice& device;
-  Buffer<T> buffer;
-  const std::vector<T> host;
-};
-
-Outcome verify_on_device(CudaDevice& device, Problem problem) {
-  const size_t count = problem.settings.window.count;
-  VerifyArgs args = problem.args();
-  OnDevice<float> logits(device, problem.logits), laws(device, problem.laws);
-  OnDevice<uint16_t> half(device, problem.half);
-  OnDevice<int32_t> drafts(device, problem.drafts), level(device, problem.level);
-  OnDevice<uint8_t> kept(device, problem.kept);
-  Buffer<cuda::Verdict> verdicts(device, count);
-  Buffer<int32_t> report(device, 4 + count);
-  args.logits = args.type == ElementType::F32 ? static_cast<const void*>(logits.data())
-                                              : static_cast<const void*>(half.data());
-  args.laws = laws.data();
-  args.drafts = drafts.data();
-  args.level = level.data();
-  args.kept = kept.data();
-  cuda::VerifyMemory memory;
-  memory.verdicts = verdicts.data();
-  memory.status = reinterpret_cast<cuda::Status*>(report.data());
-  memory.tokens = report.data() + 4;
-  cuda::verify(args, memory, device);
-  // The engine's read-back: status and tokens in one pinned copy.
-  int32_t* pinned = static_cast<int32_t*>(device.allocate_pinned(report.bytes()));
-  device.copy_to_host(pinned, report.data(), report.bytes());
-  CHECK_EQUAL(pinned[0], -1);  // poison: nothing has run yet
-  device.synchronize();
-  Outcome outcome;
-  outcome.result = {pinned[0], pinned[1], pinned[2], static_cast<VerifyFault>(pinned[3])};
-  const std::vector<int32_t> tokens(pinned + 4, pinned + 4 + count);
-  device.release_pinned(pinned);
-  outcome.drafts = drafts.back();
-  outcome.kept = kept.back();
-  outcome.laws = laws.back();
-  for (size_t j = 0; outcome.result.bad_row < 0 && j < count; ++j) {
-    CHECK_EQUAL(tokens[j], outcome.drafts[args.window.slot(static_cast<int32_t>(j))]);
-  }
-  return outcome;
-}
 
 TEST("device: verify through the driver agrees with the definition, staged or not") {
   CudaDevice device;

@@ -1,6 +1,7 @@
 // What the entry points of the fake driver share: one GPU's worth of state, and its rules.
 #pragma once
 
+#include <chrono>
 #include <cstdio>
 #include <deque>
 #include <functional>
@@ -31,6 +32,7 @@ struct FakeStream {
 struct FakeEvent {
   FakeStream* stream = nullptr;  // recorded and not reached yet
   bool reached = true;
+  std::chrono::steady_clock::time_point time;  // when it was reached
 };
 struct FakeFunction {
   const sjd2::test::EmulatedKernel* kernel = nullptr;

@@ -123,6 +123,7 @@ EXPORT Result cuEventRecord(Event event, Stream stream) {
   fake->reached = false;
   return queue(stream, [fake] {
     fake->reached = true;
+    fake->time = std::chrono::steady_clock::now();
     return kSuccess;
   });
 }
@@ -135,9 +136,12 @@ EXPORT Result cuEventQuery(Event event) {
   ENTER();
   return reinterpret_cast<FakeEvent*>(event)->reached ? kSuccess : kNotReady;
 }
-EXPORT Result cuEventElapsedTime(float* milliseconds, Event, Event) {
+EXPORT Result cuEventElapsedTime(float* milliseconds, Event begin, Event end) {
   ENTER();
-  *milliseconds = 0;
+  const FakeEvent& from = *reinterpret_cast<FakeEvent*>(begin);
+  const FakeEvent& to = *reinterpret_cast<FakeEvent*>(end);
+  if (!from.reached || !to.reached) return kNotReady;
+  *milliseconds = std::chrono::duration<float, std::milli>(to.time - from.time).count();
   return kSuccess;
 }
 

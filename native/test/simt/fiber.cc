@@ -10,7 +10,7 @@
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 #endif
-#if defined(__SANITIZE_THREAD__)
+#ifdef SJD2_TSAN
 #include <sanitizer/tsan_interface.h>
 #endif
 
@@ -58,7 +58,7 @@ struct Fiber::Machine {
   void *tsan_inside = nullptr, *tsan_outside = nullptr;
 
   ~Machine() {
-#if defined(__SANITIZE_THREAD__)
+#ifdef SJD2_TSAN
     if (tsan_inside) __tsan_destroy_fiber(tsan_inside);
 #endif
     std::free(stack);
@@ -68,7 +68,7 @@ struct Fiber::Machine {
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(&fake_outside, stack, kStackBytes);
 #endif
-#if defined(__SANITIZE_THREAD__)
+#ifdef SJD2_TSAN
     // No synchronisation by the switch itself: only barriers order what two CUDA threads do.
     tsan_outside = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(tsan_inside, __tsan_switch_to_fiber_no_sync);
@@ -95,7 +95,7 @@ struct Fiber::Machine {
 #else
     (void)for_good;
 #endif
-#if defined(__SANITIZE_THREAD__)
+#ifdef SJD2_TSAN
     __tsan_switch_to_fiber(tsan_outside, __tsan_switch_to_fiber_no_sync);
 #endif
 #ifdef SJD2_UCONTEXT
@@ -128,7 +128,7 @@ void Fiber::start(void (*entry)(void*), void* argument) {
   argument_ = argument;
   finished_ = false;
   Machine& m = *machine_;
-#if defined(__SANITIZE_THREAD__)
+#ifdef SJD2_TSAN
   if (m.tsan_inside) __tsan_destroy_fiber(m.tsan_inside);
   m.tsan_inside = __tsan_create_fiber(0);
 #endif

@@ -11,8 +11,14 @@
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #endif
-#if defined(__SANITIZE_THREAD__)
+// This file and fiber.cc are compiled without the thread sanitizer (native/cuda.cmake), or it would
+// see all fibers at their common book-keeping; they tell it what orders the kernels' own accesses.
+#ifdef SJD2_TSAN
 #include <sanitizer/tsan_interface.h>
+extern "C" void AnnotateIgnoreReadsBegin(const char*, int);
+extern "C" void AnnotateIgnoreReadsEnd(const char*, int);
+extern "C" void AnnotateIgnoreWritesBegin(const char*, int);
+extern "C" void AnnotateIgnoreWritesEnd(const char*, int);
 #endif
 
 namespace simt {
@@ -47,6 +53,11 @@ struct Machine {
   unsigned waiting = 0, alive = 0;
   int generation = 0;
   char order[2];
+  char launched, done;  // what the host did before a block, what blocks did before the host goes on
+  // Under the thread sanitizer blocks have memory of their own until the grid ends, or accesses to
+  // the memory they share here and not on a GPU would have to be ordered, and order all the rest.
+  std::vector<std::unique_ptr<Fiber>> retired;
+  std::vector<std::unique_ptr<char[]>> storages;
   Schedule schedule;
   std::mt19937_64 random;
   const std::function<void()>* body = nullptr;
@@ -64,15 +75,31 @@ Machine& machine() {
 // Two sync variables per barrier, alternating by generation: with one, a thread that leaves early
 // would release into the barrier that slower threads have yet to acquire, and hide a race.
 void release([[maybe_unused]] char* order) {
-#if defined(__SANITIZE_THREAD__)
+#ifdef SJD2_TSAN
   __tsan_release(order);
 #endif
 }
 void acquire([[maybe_unused]] char* order) {
-#if defined(__SANITIZE_THREAD__)
+#ifdef SJD2_TSAN
   __tsan_acquire(order);
 #endif
 }
+
+// Inside, templates of the C++ library may come from a file that is compiled with the sanitizer.
+struct OutOfSight {
+#ifdef SJD2_TSAN
+  OutOfSight() {
+    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+  }
+  ~OutOfSight() {
+    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+  }
+#else
+  ~OutOfSight() {}
+#endif
+};
 
 void make_ready(Machine& m, State from, unsigned first, unsigned end) {
   for (unsigned id = first; id < end; ++id) {
@@ -110,11 +137,13 @@ void suspend(Machine& m) { m.fibers[m.current_id]->suspend(); }
 void thread_main(void*) {
   Machine& m = machine();
   const unsigned id = m.current_id;
+  acquire(&m.launched);
   try {
     (*m.body)();
   } catch (...) {
     if (!m.failure) m.failure = std::current_exception();
   }
+  release(&m.done);
   m.threads[id].state = State::Done;
   --m.alive;
   m.most_barriers = std::max(m.most_barriers, m.threads[id].barriers);
@@ -131,14 +160,33 @@ std::string divergence(const Machine& m) {
   return "divergent barrier";
 }
 
+// A fresh allocation, so that the address sanitizer sees its end.
+void allocate_shared(Machine& m, size_t bytes) {
+#ifdef SJD2_TSAN
+  m.storages.push_back(std::move(m.shared_storage));
+#endif
+  m.shared_storage = std::make_unique<char[]>(bytes + 16);
+  const size_t misaligned = reinterpret_cast<uintptr_t>(m.shared_storage.get()) % 16;
+  m.shared = m.shared_storage.get() + (misaligned ? 16 - misaligned : 0);
+  m.shared_bytes = bytes;
+}
+
 void run_block(Machine& m) {
   const unsigned count = m.size.x;
+#ifdef SJD2_TSAN
+  allocate_shared(m, m.shared_bytes);
+  for (std::unique_ptr<Fiber>& fiber : m.fibers) {
+    m.retired.push_back(std::move(fiber));
+    fiber = std::make_unique<Fiber>();
+  }
+#endif
   // Shared memory starts as garbage: 0xFF bytes read as NaN and as -1.
   std::memset(m.shared, 0xFF, m.shared_bytes);
   m.waiting = 0;
   m.alive = count;
   for (unsigned w = 0; w < m.warps.size(); ++w) {
     m.warps[w].ready.clear();
+    m.warps[w].ready.reserve(32);
     m.warps[w].priority = m.schedule.seed ? m.random() : 0;
     m.warps[w].arrived = 0;
     m.warps[w].size = std::min(32u, count - 32 * w);
@@ -148,6 +196,7 @@ void run_block(Machine& m) {
     m.fibers[id]->start(thread_main, nullptr);
     m.warps[id / 32].ready.push_back(id);
   }
+  release(&m.launched);
   for (int id; (id = next_thread(m)) >= 0;) {
     m.current_id = static_cast<unsigned>(id);
     m.current = &m.threads[m.current_id];
@@ -170,11 +219,7 @@ void run_grid(const Launch& launch, const Schedule& schedule, const std::functio
   m.threads.resize(launch.block);
   m.warps.resize((launch.block + 31) / 32);
   while (m.fibers.size() < launch.block) m.fibers.push_back(std::make_unique<Fiber>());
-  // A fresh allocation per launch, so that the address sanitizer sees its end.
-  m.shared_storage = std::make_unique<char[]>(launch.shared_bytes + 16);
-  const size_t misaligned = reinterpret_cast<uintptr_t>(m.shared_storage.get()) % 16;
-  m.shared = m.shared_storage.get() + (misaligned ? 16 - misaligned : 0);
-  m.shared_bytes = launch.shared_bytes;
+  allocate_shared(m, launch.shared_bytes);
 #if defined(__SANITIZE_ADDRESS__)
   const size_t slack = static_cast<size_t>(m.shared_storage.get() + launch.shared_bytes + 16 -
                                            (m.shared + launch.shared_bytes));
@@ -188,6 +233,9 @@ void run_grid(const Launch& launch, const Schedule& schedule, const std::functio
       m.block = {block, 0, 0};
       run_block(m);
     }
+    acquire(&m.done);
+    m.retired.clear();
+    m.storages.clear();
   } catch (...) {
     m.fibers.clear();  // some are stuck in the middle; drop their stacks
     throw;
@@ -214,6 +262,7 @@ void* shared_memory(size_t bytes) {
 }
 
 void sync_threads() {
+  const OutOfSight quiet;
   Machine& m = machine();
   Thread& self = *m.current;
   if (self.barriers++ == m.schedule.skip_barrier) return;
@@ -235,6 +284,7 @@ void sync_threads() {
 }
 
 const uint64_t* warp_exchange(uint32_t mask, uint64_t value) {
+  const OutOfSight quiet;
   Machine& m = machine();
   Thread& self = *m.current;
   const unsigned id = self.index.x, w = id / 32;

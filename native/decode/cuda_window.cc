@@ -1,14 +1,14 @@
-#include "device/cuda/cuda_window.h"
+#include "decode/cuda_window.h"
 
 #include <bit>
 
-namespace sjd2::cuda {
+namespace sjd2 {
 namespace {
 
-constexpr int32_t kStatusWords = sizeof(Status) / sizeof(int32_t);
+constexpr int32_t kStatusWords = sizeof(cuda::Status) / sizeof(int32_t);
 
 // The host source must last until the stream has read it, so uploads of constants wait.
-Buffer<float> upload(CudaDevice& device, const float* values, size_t count) {
+Buffer<float> upload(cuda::CudaDevice& device, const float* values, size_t count) {
   Buffer<float> buffer(device, count);
   if (count) device.copy_to_device(buffer.data(), values, count * sizeof(float));
   device.synchronize();
@@ -17,32 +17,35 @@ Buffer<float> upload(CudaDevice& device, const float* values, size_t count) {
 
 }  // namespace
 
-DeviceTable::DeviceTable(CudaDevice& device, const EmbeddingTable& host)
+DeviceTable::DeviceTable(cuda::CudaDevice& device, const EmbeddingTable& host)
     : embedding_(upload(device, host.embedding, size_t(host.vocabulary) * host.hidden)),
       mean_(upload(device, host.mean, host.hidden)),
       std_(upload(device, host.std, host.hidden)),
       table_{embedding_.data(), mean_.data(), std_.data(), host.vocabulary, host.hidden} {}
 
-CudaWindow::CudaWindow(CudaDevice& device, const DeviceTable& table, const Levels& levels,
-                       int32_t slots, bool with_laws, bool with_noise)
-    : device_(device), table_(table.table()), slots_(slots), steps_(levels.steps) {
-  const size_t vocabulary = table_.vocabulary, hidden = table_.hidden;
+CudaWindow::CudaWindow(cuda::CudaDevice& device, const DeviceTable& table, const WindowSpec& spec)
+    : device_(device),
+      table_(table.table()),
+      slots_(spec.slots),
+      steps_(spec.levels.steps),
+      model_(device) {
+  const size_t slots = slots_, vocabulary = table_.vocabulary, hidden = table_.hidden;
   drafts_ = Buffer<int32_t>(device, slots);
   level_ = Buffer<int32_t>(device, slots);
   report_ = Buffer<int32_t>(device, kStatusWords + slots);
   kept_ = Buffer<uint8_t>(device, slots);
-  verdicts_ = Buffer<Verdict>(device, slots);
-  if (with_noise) z_ = Buffer<float>(device, slots * hidden);
-  if (with_laws) {
+  verdicts_ = Buffer<cuda::Verdict>(device, slots);
+  if (spec.noise) z_ = Buffer<float>(device, slots * hidden);
+  if (spec.laws) {
     laws_ = Buffer<float>(device, slots * vocabulary);
     const std::vector<float> uniform(vocabulary, 1.0f / static_cast<float>(vocabulary));
     uniform_ = upload(device, uniform.data(), vocabulary);
   }
-  alpha_ = upload(device, levels.alpha, steps_ + 1);
-  sigma_ = upload(device, levels.sigma, steps_ + 1);
-  tau_ = upload(device, levels.tau, size_t(steps_ + 1) * hidden);
-  pinned_ = static_cast<int32_t*>(device.allocate_pinned(
-      (kStatusWords + size_t(slots) + 2 * size_t(slots) + 1) * sizeof(int32_t)));
+  alpha_ = upload(device, spec.levels.alpha, steps_ + 1);
+  sigma_ = upload(device, spec.levels.sigma, steps_ + 1);
+  tau_ = upload(device, spec.levels.tau, size_t(steps_ + 1) * hidden);
+  pinned_ = static_cast<int32_t*>(
+      device.allocate_pinned((kStatusWords + slots + 2 * slots + 1) * sizeof(int32_t)));
   pinned_[kStatusWords + 3 * slots] = std::bit_cast<int32_t>(1.0f);
 }
 
@@ -72,6 +75,10 @@ void CudaWindow::fill_law(int32_t slot, int32_t draft, InitialLaw law) {
   device_.copy_to_device(row + draft, pinned_ + kStatusWords + 3 * slots_, sizeof(float));
 }
 
+void CudaWindow::copy_inputs(float* to, const float* from, size_t floats) {
+  device_.copy_to_device(to, from, floats * sizeof(float));
+}
+
 void CudaWindow::noise(NoiseArgs args) {
   args.table = table_;
   args.levels = {alpha_.data(), sigma_.data(), tau_.data(), steps_};
@@ -79,17 +86,19 @@ void CudaWindow::noise(NoiseArgs args) {
   args.level = level_.data();
   args.z = z_.data();
   cuda::noise(args, device_);
+  model_.start();
 }
 
 VerifyResult CudaWindow::verify(VerifyArgs args, std::vector<int32_t>& tokens) {
+  model_.stop();
   args.vocabulary = table_.vocabulary;
   args.drafts = drafts_.data();
   args.level = level_.data();
   args.laws = laws_.data();
   args.kept = kept_.data();
-  VerifyMemory memory;
+  cuda::VerifyMemory memory;
   memory.verdicts = verdicts_.data();
-  memory.status = reinterpret_cast<Status*>(report_.data());
+  memory.status = reinterpret_cast<cuda::Status*>(report_.data());
   memory.tokens = report_.data() + kStatusWords;
   memory.settle = true;
   cuda::verify(args, memory, device_);
@@ -113,4 +122,18 @@ void CudaWindow::refine(const Window& window) {
   cuda::refine(args, device_);
 }
 
-}  // namespace sjd2::cuda
+std::vector<float> CudaWindow::probabilities(const Window& window, const int32_t* tokens) {
+  std::vector<float> p(window.count);
+  for (int32_t j = 0; j < window.count; ++j) {
+    const float* law = laws_.data() + size_t(window.slot(j)) * table_.vocabulary;
+    device_.copy_to_host(&p[j], law + tokens[j], sizeof(float));
+  }
+  device_.synchronize();
+  return p;
+}
+
+WindowFactory cuda_windows(cuda::CudaDevice& device, const DeviceTable& table) {
+  return [&](const WindowSpec& spec) { return std::make_unique<CudaWindow>(device, table, spec); };
+}
+
+}  // namespace sjd2

@@ -1,0 +1,152 @@
+// What `npm run check:gpu` runs on a machine with a GPU, and CI over the emulated one: every kernel
+// against the scalar reference within the bounds of the CPU kernels, then how long they take.
+#include <cmath>
+#include <cstdio>
+
+#include "gpu/gpu_bench.h"
+#include "gpu/on_device.h"
+#include "verify_checker.h"
+
+namespace sjd2::test {
+namespace {
+
+using cuda::CudaDevice;
+
+CudaDevice& gpu() {
+  static CudaDevice device;
+  return device;
+}
+
+constexpr Coupling kCouplings[] = {Coupling::Independent, Coupling::Maximal, Coupling::Gumbel};
+constexpr ElementType kTypes[] = {ElementType::F32, ElementType::F16, ElementType::BF16};
+
+struct Cut {
+  float temperature;
+  int32_t top_k;
+  float top_p;
+};
+
+// The emulation takes milliseconds a row: it gets every combination, at fewer sizes.
+struct Sizes {
+  std::vector<int32_t> vocabularies, counts;
+};
+
+void sweep(const Sizes& sizes, const std::vector<Cut>& cuts) {
+  uint64_t seed = 1;
+  for (int32_t vocabulary : sizes.vocabularies) {
+    for (int32_t count : sizes.counts) {
+      for (Shape shape : kShapes) {
+        for (const Cut& cut : cuts) {
+          for (ElementType type : kTypes) {
+            for (Coupling coupling : kCouplings) {
+              const int32_t rows = 1 + static_cast<int32_t>(++seed / 2 % 2);
+              Problem problem = random_problem(shape, type, rows, count, vocabulary, seed);
+              problem.settings.coupling = coupling;
+              problem.settings.sampler.temperature = cut.temperature;
+              problem.settings.sampler.top_k = std::min(cut.top_k, vocabulary);
+              problem.settings.sampler.top_p = cut.top_p;
+              const std::string complaint =
+                  verify_complaint(problem, verify_on_device(gpu(), problem));
+              CHECK_MESSAGE(complaint.empty(), complaint);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST("gpu verify: every type, coupling and cut agrees with the definition") {
+  sweep(gpu().emulated() ? Sizes{{111}, {2}} : Sizes{{1, 2, 111, 512, 4099}, {1, 2, 17, 96}},
+        {{1, 0, 1}, {0.7f, 1, 1}, {1, 20, 1}, {1.3f, 0, 0.9f}, {1, 50, 0.5f}, {0, 7, 0.3f}});
+}
+
+TEST("gpu verify: large vocabularies, in shared memory and beyond it, agree with the definition") {
+  if (gpu().emulated()) {
+    sweep({{4096}, {1}}, {{0.9f, 2000, 0.8f}});
+  } else {
+    sweep({{16384}, {1, 9}}, {{1, 0, 1}, {1, 2000, 1}, {0.9f, 2000, 0.8f}});
+    sweep({{65536}, {2}}, {{1, 0, 1}, {1, 2000, 0.9f}});
+  }
+}
+
+TEST("gpu verify: a faulty row is named in every type") {
+  for (ElementType type : kTypes) {
+    for (float bad : {NAN, INFINITY}) {
+      Problem problem = random_problem(Shape::Masked, type, 2, 40, 111, 3);
+      problem.logits[35 * 111 + 17] = bad;
+      problem.store_logits();
+      const Outcome outcome = verify_on_device(gpu(), problem);
+      CHECK_EQUAL(outcome.result.bad_row, 35);
+      CHECK(outcome.result.fault == VerifyFault::NotANumber);
+    }
+  }
+}
+
+std::vector<int32_t> counts() {
+  return gpu().emulated() ? std::vector<int32_t>{2, 17} : std::vector<int32_t>{1, 2, 17, 96};
+}
+
+// The bound of noise_refine_kernel_test.cc: some float operations on values of the size of 8.
+void check_close(const std::vector<float>& a, const std::vector<float>& b,
+                 const std::string& what) {
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (std::isnan(a[i]) && std::isnan(b[i])) continue;  // not written by either
+    if (!(std::fabs(a[i] - b[i]) <= 16 * 0x1p-23f * std::max(8.0f, std::fabs(b[i])))) {
+      CHECK_MESSAGE(false, what + " differs at " + std::to_string(i) + ": " + std::to_string(a[i]) +
+                               ", not " + std::to_string(b[i]));
+      return;
+    }
+  }
+}
+
+TEST("gpu noise: agrees with the definition over widths, levels, rings and fresh positions") {
+  for (int32_t hidden : {1, 3, 16, 63, 256, 1023, 2048}) {
+    for (int32_t count : counts()) {
+      for (int32_t fresh : {0, count / 2, count}) {
+        ElementScene expected(hidden, count, hidden + count + fresh), actual = expected;
+        reference::kernels.noise(expected.noise_args(fresh));
+        DeviceScene device(gpu(), actual);
+        cuda::noise(device.noise_args(fresh), gpu());
+        device.read_back();
+        const std::string size = std::to_string(hidden) + " by " + std::to_string(count);
+        check_close(actual.z, expected.z, "z of " + size);
+        check_close(actual.out, expected.out, "out of " + size);
+      }
+    }
+  }
+}
+
+TEST("gpu refine: agrees with the definition over widths, levels and rings") {
+  for (int32_t hidden : {1, 3, 16, 63, 256, 1023, 2048}) {
+    for (int32_t count : counts()) {
+      ElementScene expected(hidden, count, hidden + count), actual = expected;
+      reference::kernels.refine(expected.refine_args());
+      actual.refine_args();  // gives every position a token
+      DeviceScene device(gpu(), actual);
+      cuda::refine(device.refine_args(), gpu());
+      device.read_back();
+      check_close(actual.z, expected.z, std::to_string(hidden) + " by " + std::to_string(count));
+      CHECK(actual.level == expected.level);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sjd2::test
+
+int main(int argc, char** argv) {
+  using namespace sjd2::test;
+  try {
+    const auto& device = gpu();
+    std::printf("%s, compute capability %d.%d, %d multiprocessors, %zu MB free\n", device.name(),
+                device.compute_capability() / 10, device.compute_capability() % 10,
+                device.multiprocessors(), device.free_bytes() >> 20);
+  } catch (const sjd2::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+  const int failed = run(argc, argv);
+  if (failed == 0) run_benchmarks(gpu());
+  return failed;
+}
