@@ -35,15 +35,15 @@ def parse():
     parser.add_argument(
         "--guidance",
         type=float,
-        help="default scale; 2.5, or 1 if guidance is in the weights (train_transformer.py --distil)",
+        help="default scale; 1.5, or 1 if guidance is in the weights (train_transformer.py --distil)",
     )
-    parser.add_argument("--temperature", type=float, default=0.8)
+    parser.add_argument("--temperature", type=float, default=0.4)
     parser.add_argument("--top-k", type=int, default=100)
     return parser.parse_args()
 
 
 def default_guidance(checkpoint):
-    return 1 if torch.load(checkpoint, weights_only=True).get("distilled") else 2.5
+    return 1 if torch.load(checkpoint, weights_only=True).get("distilled") else 1.5
 
 
 def load_checkpoint(path):

@@ -1,6 +1,6 @@
 """Run the whole chain, from the npm packages of drawings to a checked model package.
 
-python scripts/train/chain.py            about 110 minutes on two cores
+python scripts/train/chain.py            about three hours on two cores
 python scripts/train/chain.py --tiny     two minutes; a model that draws nothing, to try the chain
 
 Steps that are done are skipped, interrupted training goes on where it was: run it again.
@@ -26,14 +26,13 @@ def steps(root, package, fixture, tiny):
     """(name, file that shows that it is done, command) in order."""
     data, tokenizer = root / "data", root / "image_tokenizer"
     pretrained, finetuned = root / "pretrained", root / "finetuned"
-    distilled = root / "distilled"
     small = ["--tiny"] if tiny else []
     python, train = [sys.executable], SCRIPTS / "train"
-    minutes = {"tokenizer": 0.5, "pretrain": 0.5, "finetune": 0.3, "distil": 0.2}
+    minutes = {"tokenizer": 0.5, "pretrain": 0.5, "finetune": 0.3}
     if not tiny:
-        minutes = {"tokenizer": 11, "pretrain": 60, "finetune": 90, "distil": 20}
+        minutes = {"tokenizer": 11, "pretrain": 60, "finetune": 90}
     where = ["--data", data, "--tokenizer", tokenizer]
-    final = ["--checkpoint", distilled / "ema.pt", "--tokenizer", tokenizer]
+    final = ["--checkpoint", finetuned / "ema.pt", "--tokenizer", tokenizer]
     return [
         (
             "packages",
@@ -84,14 +83,6 @@ def steps(root, package, fixture, tiny):
             + ["--init", weights(pretrained), "--minutes", minutes["finetune"]]
             + ["--noise", 0.25, "--blind", 0.5, "--drafts", 0.25, "--dropout", 0]
             + ["--lr-scale", 0.8, "--decay-from", 0.4, "--decay-to", 0.15, "--seed", 2, *small],
-        ),
-        (
-            "distillation",
-            distilled / "done",
-            [*python, train / "train_transformer.py", *where, "--out", distilled]
-            + ["--init", weights(finetuned), "--minutes", minutes["distil"], "--distil", 2.5]
-            + ["--noise", 0.35, "--blind", 0.15, "--drafts", 0.25, "--dropout", 0]
-            + ["--lr-scale", 0.3, "--decay-from", 0, "--decay-to", 0.02, "--seed", 3, *small],
         ),
         (
             "package",

@@ -3,9 +3,8 @@
 python scripts/train/keep.py               training/ -> scripts/train/checkpoints/
 python scripts/train/keep.py --restore     scripts/train/checkpoints/ -> training/
 
-Kept are the image tokenizer with its encoder, the pre-trained transformer from before the noise, the
-fine-tuned one from before the distillation, and the distilled one that is shipped, so that training can
-go on from any of them without repeating hours. The tokens and captions come
+Kept are the image tokenizer with its encoder, the pre-trained transformer from before the noise, and the
+fine-tuned one that is shipped, so that training can go on from either without repeating hours. The tokens and captions come
 back from scripts/train/chain.py, which skips what is there.
 """
 
@@ -22,7 +21,6 @@ KEPT = {
     "image_tokenizer.safetensors": "image_tokenizer/tokenizer.pt",
     "pretrained.safetensors": "pretrained/ema.pt",
     "finetuned.safetensors": "finetuned/ema.pt",
-    "distilled.safetensors": "distilled/ema.pt",
 }
 
 
