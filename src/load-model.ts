@@ -11,8 +11,8 @@ const MAX_THREADS = 1024;
 
 export interface LoadOptions {
   /**
-   * Where the transformer and the kernels run; the image decoder runs on the CPU. `auto` takes
-   * `cuda` where everything is there that it needs, else `cpu`. Default `auto`.
+   * Where the transformer and the kernels run; the image decoder runs on the CPU. `auto` is `cpu`:
+   * a GPU has to be asked for. Default `auto`.
    */
   device?: (typeof DEVICES)[number];
   /** Threads inside one operator, 1 to 1024; 0 takes one per physical core. Default 0. */

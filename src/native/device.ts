@@ -8,14 +8,13 @@ export function probeCuda(): Promise<CudaReport> {
 }
 
 /**
- * The device that a model goes to. `auto` is the GPU where everything that it needs is there, else
- * the CPU; an emulated GPU (a test) has to be asked for.
+ * The device that a model goes to. `auto` is the CPU: no GPU has run this yet, and ONNX Runtime's
+ * CUDA provider has no fp32 attention of the kind packages use (docs/cuda.md).
  * @throws {Sjd2Error} ERR_DEVICE for `cuda` where something is missing, with all of it.
  */
 export async function chooseDevice(asked: 'auto' | 'cpu' | 'cuda'): Promise<'cpu' | 'cuda'> {
-  if (asked === 'cpu') return 'cpu';
-  const { missing, emulated } = await probeCuda();
-  if (asked === 'auto') return missing.length > 0 || emulated ? 'cpu' : 'cuda';
+  if (asked !== 'cuda') return 'cpu';
+  const { missing } = await probeCuda();
   if (missing.length > 0) throw new Sjd2Error('ERR_DEVICE', cudaMissing(missing));
   return 'cuda';
 }
