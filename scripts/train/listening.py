@@ -69,7 +69,9 @@ def main():
     for name, texts in asked.items():
         means = []
         for level in (0, levels.count):
-            inputs = noisy_inputs(model, tokens[:, :-1], torch.full_like(tokens[:, 1:], level), levels)
+            inputs = noisy_inputs(
+                model, tokens[:, :-1], torch.full_like(tokens[:, 1:], level), levels
+            )
             loss, _, _ = sequence_loss(model, model, prompts.encode(texts), inputs, tokens)
             means.append(loss.sum(1).mean().item())
         print(f"{name:12s} seeing {means[0]:5.0f}   blind {means[1]:5.0f}")
