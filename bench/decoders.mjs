@@ -9,29 +9,13 @@
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
+import { PROMPTS as EVALUATION_PROMPTS } from '../scripts/eval/prompts.mjs';
 import { describeMachine } from './machine.mjs';
 import { mean, median, quantile, standardError } from './statistics.mjs';
 
 const { loadModel } = createRequire(import.meta.url)('../dist/index.js');
 
-const PROMPTS = [
-  'a red apple',
-  'a blue car',
-  'a smiling face',
-  'a cat',
-  'a slice of pizza',
-  'a green tree',
-  'a yellow star',
-  'a house',
-  'a rocket',
-  'a red heart',
-  'a dog',
-  'a fish',
-  'a pink flower',
-  'a cup of coffee',
-  'the sun',
-  'a book',
-];
+const PROMPTS = EVALUATION_PROMPTS.slice(0, 16);
 
 const { values: flags } = parseArgs({
   options: {

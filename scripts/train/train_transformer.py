@@ -69,9 +69,8 @@ def parse():
     return parser.parse_args()
 
 
-def new_model(options, prompts_vocabulary):
-    if options.init:
-        state = torch.load(options.init, weights_only=True)
+def new_model(options, prompts_vocabulary, state):
+    if state:
         config = Config(**{**state["config"], "dropout": options.dropout})
         model = Transformer(config)
         # A checkpoint holds the running weights and their average, ema.pt the average alone.
@@ -151,12 +150,10 @@ def train(options):
     options.out.mkdir(parents=True, exist_ok=True)
     prompts = Prompts(options.data / "tokenizer.json", Config.prompt)
     data = Drawings(options.data, prompts, options.seed)
-    model = new_model(options, prompts.tokenizer.get_vocab_size())
+    init = torch.load(options.init, weights_only=True) if options.init else {}
+    model = new_model(options, prompts.tokenizer.get_vocab_size(), init)
     schedule = Levels(count=model.config.levels)
     weights = schedule.weights()
-    distilled = 0
-    if options.init:
-        distilled = torch.load(options.init, weights_only=True).get("distilled", 0)
     if options.noise > 0 and not model.frozen:
         model.freeze_statistics()
     if model.frozen:
@@ -166,8 +163,8 @@ def train(options):
     teach = teacher and (teacher if options.no_compile or options.tiny else torch.compile(teacher))
     unconditional = prompts.encode([None])
     probe = LayoutProbe(model.config)
-    if options.init and "probe" in (state := torch.load(options.init, weights_only=True)):
-        probe.load_state_dict(state["probe"])
+    if "probe" in init:
+        probe.load_state_dict(init["probe"])
     optimisers = new_optimisers(model, probe, options.lr_scale)
     checkpoint, step, seconds = options.out / "checkpoint.pt", 0, 0.0
     if checkpoint.exists():
@@ -192,7 +189,7 @@ def train(options):
     def save(final=False):
         state = {"config": model.config.as_dict(), "levels": schedule.as_dict()}
         # Once guidance is in the weights it stays there, whatever they are trained on after.
-        state["distilled"] = options.distil or distilled
+        state["distilled"] = options.distil or init.get("distilled", 0)
         torch.save({**state, "model": ema.state_dict()}, options.out / "ema.pt")
         if final:
             return
