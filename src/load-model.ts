@@ -1,4 +1,5 @@
-import { aborted, fromNative, unexpected } from './errors';
+import path from 'node:path';
+import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
 import { ImageGenerator } from './generator';
 import { DEFAULT_MODEL, type ModelPackage, readModelPackage } from './model/package';
 import type { NativeModelOptions } from './native/addon';
@@ -7,6 +8,7 @@ import { loadAddon, openRuntime } from './native/loader';
 import { checkSignal, integer, oneOf } from './options';
 
 export const DEVICES = ['auto', 'cpu', 'cuda'] as const;
+export const PRECISIONS = ['auto', 'fp32', 'fp16'] as const;
 const MAX_THREADS = 1024;
 
 export interface LoadOptions {
@@ -15,6 +17,12 @@ export interface LoadOptions {
    * a GPU has to be asked for. Default `auto`.
    */
   device?: (typeof DEVICES)[number];
+  /**
+   * What the transformer computes in; its KV cache and logits are of the same type, laws are fp32.
+   * `auto` is fp16 on `cuda` if the package has such graphs (the CUDA provider's attention has no
+   * fp32 kernel), else fp32. Default `auto`.
+   */
+  precision?: (typeof PRECISIONS)[number];
   /** Threads inside one operator, 1 to 1024; 0 takes one per physical core. Default 0. */
   threads?: number;
   /** Compare every file of the package with its SHA-256 first. Default false. */
@@ -45,6 +53,7 @@ export async function loadModel(
     throw unexpected('options', 'an object', options);
   }
   const device = oneOf('device', options.device ?? 'auto', DEVICES);
+  const precision = oneOf('precision', options.precision ?? 'auto', PRECISIONS);
   const threads = integer('threads', options.threads ?? 0, 0, MAX_THREADS);
   const signal = checkSignal(options.signal);
   const { onProgress } = options;
@@ -63,8 +72,9 @@ export async function loadModel(
   const runtime = openRuntime();
   try {
     const place = await chooseDevice(device);
-    const native = new addon.Model(nativeOptions(contents, runtime.path, place, threads));
-    await native.load(contents.manifest.files.decoder['2'] ? 2 : 1);
+    const decoders = chooseDecoders(contents, precision, place);
+    const native = new addon.Model(nativeOptions(contents, decoders, runtime.path, place, threads));
+    await native.load(decoders['2'] ? 2 : 1);
     report('ready', 2);
     return new ImageGenerator(contents, native, runtime, place);
   } catch (error) {
@@ -72,16 +82,34 @@ export async function loadModel(
   }
 }
 
+/** Paths of the decoder graphs by number of rows. */
+function chooseDecoders(
+  { folder, manifest, pathOf }: ModelPackage,
+  precision: (typeof PRECISIONS)[number],
+  device: 'cpu' | 'cuda',
+): Record<string, string> {
+  const { decoder, halfDecoder } = manifest.files;
+  if (precision === 'fp16' && !halfDecoder) {
+    throw new Sjd2Error(
+      'ERR_MODEL',
+      `${path.join(folder, 'model.json')}: expected files.halfDecoder for precision fp16, found none`,
+    );
+  }
+  const half = precision === 'fp16' || (precision === 'auto' && device === 'cuda');
+  const paths: Record<string, string> = {};
+  for (const [rows, file] of Object.entries((half && halfDecoder) || decoder)) {
+    if (file) paths[rows] = pathOf(file);
+  }
+  return paths;
+}
+
 function nativeOptions(
   { manifest, tables, pathOf }: ModelPackage,
+  decoders: Record<string, string>,
   runtime: string,
   device: 'cpu' | 'cuda',
   threads: number,
 ): NativeModelOptions {
-  const decoders: Record<string, string> = {};
-  for (const [rows, file] of Object.entries(manifest.files.decoder)) {
-    if (file) decoders[rows] = pathOf(file);
-  }
   return {
     runtime,
     device,

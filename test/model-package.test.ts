@@ -54,6 +54,11 @@ test.each<[string, (manifest: Json) => void, RegExp]>([
     (m) => (m.image.width = 65),
     /image\.onnx|image of .*image_decoder\.onnx to be .*65/,
   ],
+  [
+    'fp16 graphs for other rows than fp32 ones',
+    (m) => delete m.files.halfDecoder['1'],
+    /files\.halfDecoder: must be for the same/,
+  ],
   ['no decoder at all', (m) => (m.files.decoder = {}), /files\.decoder/],
 ])('%s is an error of the package', async (_what, edit, message) => {
   const folder = copy(edit);

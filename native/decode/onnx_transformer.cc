@@ -11,24 +11,41 @@ std::string cache_name(const char* prefix, int32_t layer, int32_t row, const cha
 
 constexpr const char* kParts[] = {"key", "value"};
 
+// The type that the graph gives a tensor, where any float type will do; another one comes out as
+// float32, which the check that follows refuses by name.
+ElementType float_type(const ort::TensorSpec& spec) {
+  if (spec.element == ort::kFloat16) return ElementType::F16;
+  return spec.element == ort::kBFloat16 ? ElementType::BF16 : ElementType::F32;
+}
+
+int element_kind(ElementType type) {
+  if (type == ElementType::F16) return ort::kFloat16;
+  return type == ElementType::BF16 ? ort::kBFloat16 : ort::kFloat32;
+}
+
+size_t element_bytes(ElementType type) { return type == ElementType::F32 ? 4 : 2; }
+
 }  // namespace
 
 OnnxDecoder::OnnxDecoder(ort::Library& library, const std::string& path, const DecoderShape& shape,
                          const ort::GraphOptions& options)
     : shape_(shape), graph_(library, path, options) {
   const TransformerShape& t = shape.transformer;
+  shape_.transformer.logits = float_type(graph_.output("logits"));
+  shape_.cache = float_type(graph_.input(cache_name("past_key_values", 0, 0, kParts[0])));
   ort::expect_input(graph_, "inputs_embeds", ort::kFloat32, {t.rows, -1, t.hidden});
   ort::expect_input(graph_, "seqlens_k", ort::kInt32, {t.rows});
   ort::expect_input(graph_, "total_sequence_length", ort::kInt32, {});
   ort::expect_input(graph_, "first_logit", ort::kInt64, {1});
-  ort::expect_output(graph_, "logits", ort::kFloat32, {t.rows, -1, t.vocabulary});
+  ort::expect_output(graph_, "logits", element_kind(shape_.transformer.logits),
+                     {t.rows, -1, t.vocabulary});
   const std::vector<int64_t> cache{1, shape.kv_heads, t.max_length, shape.head_size};
   for (int32_t layer = 0; layer < shape.layers; ++layer) {
     for (int32_t row = 0; row < t.rows; ++row) {
       for (const char* part : kParts) {
-        ort::expect_input(graph_, cache_name("past_key_values", layer, row, part), ort::kFloat32,
-                          cache);
-        ort::expect_output(graph_, cache_name("present", layer, row, part), ort::kFloat32, cache);
+        const int kind = element_kind(shape_.cache);
+        ort::expect_input(graph_, cache_name("past_key_values", layer, row, part), kind, cache);
+        ort::expect_output(graph_, cache_name("present", layer, row, part), kind, cache);
       }
     }
   }
@@ -44,9 +61,10 @@ OnnxTransformer::OnnxTransformer(const OnnxDecoder& decoder, Device& device, int
   const DecoderShape& d = decoder.shape();
   const size_t rows = d.transformer.rows;
   inputs_ = Buffer<float>(device, rows * max_inputs * d.transformer.hidden);
-  logits_ = Buffer<float>(device, rows * max_logits * d.transformer.vocabulary);
-  cache_ = Buffer<float>(device,
-                         rows * d.layers * 2 * d.kv_heads * d.transformer.max_length * d.head_size);
+  logits_ = Buffer<std::byte>(device, rows * max_logits * d.transformer.vocabulary *
+                                          element_bytes(d.transformer.logits));
+  cache_ = Buffer<std::byte>(device, rows * d.layers * 2 * d.kv_heads * d.transformer.max_length *
+                                         d.head_size * element_bytes(d.cache));
   past_ = Buffer<int32_t>(host(), rows);
   total_ = Buffer<int32_t>(host(), 1);
   first_logit_ = Buffer<int64_t>(host(), 1);
@@ -86,16 +104,16 @@ const ort::Binding& OnnxTransformer::binding(int32_t count, int32_t logits) {
   binding.input("total_sequence_length", number(total_.data(), total_.bytes(), {}, ort::kInt32));
   binding.input("first_logit", number(first_logit_.data(), first_logit_.bytes(), {1}, ort::kInt64));
   binding.output("logits", tensor(logits_.data(), logits_.bytes(), {t.rows, logits, t.vocabulary},
-                                  ort::kFloat32));
-  const size_t plane = size_t(d.kv_heads) * t.max_length * d.head_size;
-  float* next = cache_.data();
+                                  element_kind(t.logits)));
+  const size_t plane = size_t(d.kv_heads) * t.max_length * d.head_size * element_bytes(d.cache);
+  std::byte* next = cache_.data();
   for (int32_t layer = 0; layer < d.layers; ++layer) {
     for (int32_t row = 0; row < t.rows; ++row) {
       for (const char* part : kParts) {
         binding.in_place(cache_name("past_key_values", layer, row, part),
                          cache_name("present", layer, row, part),
-                         tensor(next, plane * sizeof(float),
-                                {1, d.kv_heads, t.max_length, d.head_size}, ort::kFloat32));
+                         tensor(next, plane, {1, d.kv_heads, t.max_length, d.head_size},
+                                element_kind(d.cache)));
         next += plane;
       }
     }

@@ -3,6 +3,7 @@
 // provider takes no batch when a window follows a past. See docs/model-package.md for the contract.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -18,12 +19,14 @@ struct DecoderShape {
   int32_t layers = 0;
   int32_t kv_heads = 0;
   int32_t head_size = 0;
+  ElementType cache = ElementType::F32;
 };
 
 // The loaded graph, shared by all generations of a model.
 class OnnxDecoder {
  public:
-  // Throws ERR_MODEL naming the input or output that contradicts `shape`.
+  // Throws ERR_MODEL naming the input or output that contradicts `shape`. The types of its logits
+  // and its cache are the graph's to choose.
   OnnxDecoder(ort::Library& library, const std::string& path, const DecoderShape& shape,
               const ort::GraphOptions& options);
   const DecoderShape& shape() const { return shape_; }
@@ -62,7 +65,8 @@ class OnnxTransformer final : public Transformer {
 
   const OnnxDecoder& decoder_;
   Device& device_;
-  Buffer<float> inputs_, logits_, cache_;
+  Buffer<float> inputs_;
+  Buffer<std::byte> logits_, cache_;
   // In host memory on every device. ONNX Runtime takes them to where a node wants them: attention
   // without a CUDA kernel for its type runs on the CPU, and would read a copy in device memory
   // before the stream has written it.

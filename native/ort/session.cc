@@ -16,8 +16,19 @@ const TensorSpec& find(const std::vector<TensorSpec>& specs, const std::string& 
                                  " but it has " + names);
 }
 
+std::string type_name(int element) {
+  switch (element) {
+    case kFloat32: return "float32";
+    case kInt32: return "int32";
+    case kInt64: return "int64";
+    case kFloat16: return "float16";
+    case kBFloat16: return "bfloat16";
+    default: return "ONNX element type " + std::to_string(element);
+  }
+}
+
 std::string describe(int element, const std::vector<int64_t>& shape) {
-  std::string text = "element type " + std::to_string(element) + " with shape [";
+  std::string text = type_name(element) + " with shape [";
   for (size_t i = 0; i < shape.size(); ++i) {
     text += (i ? ", " : "") + (shape[i] < 0 ? std::string("?") : std::to_string(shape[i]));
   }

@@ -4,7 +4,7 @@ python scripts/data/recolour.py --data training/data
 
 Cars are red and rockets grey in every emoji set, so a model never learns what "blue" means in "a blue
 car". Where one hue dominates a drawing, its colour gets a name for the captions, and copies are
-painted with that hue turned to another one. Reads pictures.bin and pictures.jsonl, writes
+painted with that hue turned to each of the others. Reads pictures.bin and pictures.jsonl, writes
 coloured.bin and coloured.jsonl: the same pictures first, then the copies.
 """
 
@@ -32,8 +32,6 @@ GROUPS_PAINTED = {3, 4, 5, 6, 7}
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("training/data"))
-    parser.add_argument("--copies", type=int, default=2, help="painted copies per drawing")
-    parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
 
@@ -123,7 +121,6 @@ def paint(rgb, colour):
 
 def main():
     options = parse()
-    rng = np.random.default_rng(options.seed)
     pictures = np.fromfile(options.data / "pictures.bin", np.uint8).reshape(-1, 64, 64, 3)
     meta = [json.loads(line) for line in open(options.data / "pictures.jsonl")]
     groups = {c["id"]: c["group"] for c in json.load(open(options.data / "concepts.json"))}
@@ -132,12 +129,11 @@ def main():
         entry["colour"] = colour_word(picture)
         if entry["version"] != "plain" or groups[entry["concept"]] not in GROUPS_PAINTED:
             continue
-        others = [name for name in PAINTS if name != entry["colour"]]
-        for colour in rng.choice(others, options.copies, replace=False):
-            painted = paint(picture, colour)
+        for colour in PAINTS:
+            painted = paint(picture, colour) if colour != entry["colour"] else None
             if painted is not None:
                 copies.append(painted)
-                copies_meta.append({**entry, "version": "painted", "colour": str(colour)})
+                copies_meta.append({**entry, "version": "painted", "colour": colour})
     with open(options.data / "coloured.bin", "wb") as file:
         file.write(pictures.tobytes())
         for copy in copies:

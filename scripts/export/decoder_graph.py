@@ -49,8 +49,8 @@ def attention(graph, layer, index, h, shared, config, rows):
     for row in range(rows):
         past, present = [], []
         for kind in ("key", "value"):
-            past.append(graph.input(f"past_key_values.{index}.{row}.{kind}", cache))
-            present.append(graph.output(f"present.{index}.{row}.{kind}", cache))
+            past.append(graph.input(f"past_key_values.{index}.{row}.{kind}", cache, graph.float))
+            present.append(graph.output(f"present.{index}.{row}.{kind}", cache, graph.float))
         mixed.append(f"attention_{index}_{row}")
         graph.node(
             "GroupQueryAttention",
@@ -96,21 +96,28 @@ def positions(graph, table):
     return graph.node("Gather", [graph.weight("position_embedding", table), index])
 
 
-def build(path, weights, config, tensors, rows):
-    """Write the graph for `rows` rows; `tensors` is what `exported_tensors` of package.py returns."""
+def build(path, weights, config, tensors, rows, half=False):
+    """Write the graph for `rows` rows; `tensors` is what `exported_tensors` of package.py returns.
+
+    With `half` it computes in fp16, and its cache and logits are fp16: what the CUDA provider's attention
+    has kernels for. The inputs stay fp32, since the engine writes them.
+    """
     c = config
-    graph = Graph(f"sjd2_decoder_{rows}", weights)
+    graph = Graph(f"sjd2_decoder_{rows}", weights, half)
     graph.input("inputs_embeds", [rows, "sequence", c.width])
     graph.input("seqlens_k", [rows], TensorProto.INT32)
     graph.input("total_sequence_length", [], TensorProto.INT32)
     graph.input("first_logit", [1], TensorProto.INT64)
-    graph.output("logits", [rows, "logits", c.vocabulary])
+    graph.output("logits", [rows, "logits", c.vocabulary], graph.float)
     shared = {
         "seqlens": rows_of(graph, "seqlens_k", rows),
         "cos": graph.weight("rope_cos", tensors["cos"], half=False),
         "sin": graph.weight("rope_sin", tensors["sin"], half=False),
     }
-    x = graph.node("Add", ["inputs_embeds", positions(graph, tensors["positions"])])
+    x = "inputs_embeds"
+    if half:
+        x = graph.node("Cast", [x], to=graph.float)
+    x = graph.node("Add", [x, positions(graph, tensors["positions"])])
     for index, layer in enumerate(tensors["layers"]):
         h = norm(graph, x, f"layers.{index}.attention_norm", layer["attention_norm"])
         x = graph.node("Add", [x, attention(graph, layer, index, h, shared, c, rows)])

@@ -1,4 +1,4 @@
-"""A small builder over onnx.helper: nodes by name, weights stored as fp16 and cast in the graph."""
+"""A small builder over onnx.helper: nodes by name, weights stored as fp16 whatever the graph computes in."""
 
 import numpy as np
 import onnx
@@ -31,8 +31,10 @@ class WeightFile:
 
 
 class Graph:
-    def __init__(self, name, weights=None):
-        self.name, self.weights = name, weights
+    def __init__(self, name, weights=None, half=False):
+        """With `half`, all floats between the graph's borders are fp16."""
+        self.name, self.weights, self.half = name, weights, half
+        self.float = TensorProto.FLOAT16 if half else TensorProto.FLOAT
         self.nodes, self.initializers = [], []
         self.inputs, self.outputs, self.known = [], [], {}
 
@@ -64,7 +66,8 @@ class Graph:
         return self.known[key]
 
     def weight(self, name, array, half=True):
-        """A weight: stored as fp16 and cast to fp32 (folded when the session is made)."""
+        """A weight, stored as fp16 (`half`) or fp32 and cast, once the session is made, to what the graph
+        computes in: graphs of both kinds share one weight file."""
         if name in self.known:
             return self.known[name]
         array = np.asarray(array, np.float16 if half else np.float32)
@@ -87,8 +90,8 @@ class Graph:
             tensor = numpy_helper.from_array(array, stored)
         self.initializers.append(tensor)
         self.known[name] = stored
-        if half:
-            self.known[name] = self.node("Cast", [stored], name, to=TensorProto.FLOAT)
+        if half != self.half:
+            self.known[name] = self.node("Cast", [stored], f"{name}.cast", to=self.float)
         return self.known[name]
 
     def input(self, name, shape, dtype=TensorProto.FLOAT):

@@ -22,8 +22,11 @@ class OnnxDecoder:
         self.session = session(folder / self.manifest["files"]["decoder"][str(rows)]["path"])
         m = self.manifest
         shape = (1, m["kvHeads"], m["maxLength"], m["headSize"])
+        types = {entry.name: entry.type for entry in self.session.get_inputs()}
+        half = types["past_key_values.0.0.key"] == "tensor(float16)"
+        kind_of_float = np.float16 if half else np.float32
         self.caches = {
-            f"{layer}.{row}.{kind}": ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32))
+            f"{layer}.{row}.{kind}": ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, kind_of_float))
             for layer in range(m["layers"])
             for row in range(rows)
             for kind in ("key", "value")

@@ -165,8 +165,13 @@ def main():
     model, levels = load_checkpoint(options.checkpoint)
     weights = WeightFile(out / "decoder.weights")
     tensors = exported_tensors(model)
-    for rows, name in ((1, "decoder.onnx"), (2, "decoder_guided.onnx")):
-        decoder_graph.build(out / name, weights, model.config, tensors, rows)
+    graphs = {}
+    for half, kind in ((False, "decoder"), (True, "halfDecoder")):
+        graphs[kind] = {}
+        for rows, suffix in ((1, ""), (2, "_guided")):
+            path = out / f"decoder{suffix}{'_half' if half else ''}.onnx"
+            decoder_graph.build(path, weights, model.config, tensors, rows, half)
+            graphs[kind][str(rows)] = file_entry(path)
     weights.close()
     tokenizer = load_tokenizer(options.tokenizer)
     image = out / "image_decoder.onnx"
@@ -183,10 +188,7 @@ def main():
     save_file(tables, out / "tables.safetensors")
     shutil.copyfile(options.data / "tokenizer.json", out / "tokenizer.json")
     files = {
-        "decoder": {
-            "1": file_entry(out / "decoder.onnx"),
-            "2": file_entry(out / "decoder_guided.onnx"),
-        },
+        **graphs,
         "weights": file_entry(out / "decoder.weights"),
         "imageDecoder": file_entry(image),
         "tables": file_entry(out / "tables.safetensors"),

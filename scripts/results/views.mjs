@@ -53,22 +53,24 @@ function where({ decoder, window, steps }) {
   return `window ${window}${steps ? `, K = ${steps}` : ''}`;
 }
 
-/** The same rows on different weights: every file named `weights-...`, one column each. */
+/** The same rows on different weights, every file named `weights-...`: fewest passes last. */
 function weightsTable(reports) {
   const compared = [...reports].filter(([name]) => name.startsWith('weights-'));
   if (compared.length === 0) return 'Not measured yet: no docs/results/weights-*.json.';
-  const names = compared.map(([name]) => name.replace('weights-', ''));
-  const key = (row) => [rowName(row), where(row)].join(' | ');
+  const most = ({ results }) => Math.max(...results.map((row) => row.tokensPerPass));
+  compared.sort(([, a], [, b]) => most(a) - most(b));
+  const key = (row) => [rowName(row), where(row)].filter(Boolean).join(', ');
   const keys = [...new Set(compared.flatMap(([, { results }]) => results.map(key)))];
-  const cells = (wanted) =>
-    compared.map(([, { results }]) => {
+  const lines = compared.map(([name, { results }]) => {
+    const cells = keys.slice(1).map((wanted) => {
       const row = results.find((r) => key(r) === wanted);
       return row ? plusMinus(row.tokensPerPass, row.standardError, 2) : '';
     });
-  return table(
-    ['decoder', '', ...names],
-    keys.map((wanted) => [...wanted.split(' | '), ...cells(wanted)]),
-  );
+    const { nll, found } = results[0].quality;
+    const quality = [plusMinus(nll.mean, nll.standardError, 2), `${Math.round(100 * found)}%`];
+    return [name.replace('weights-', ''), ...cells, ...quality];
+  });
+  return table(['weights', ...keys.slice(1), 'NLL of ar', 'prompt found'], lines);
 }
 
 /** How far the judge can be trusted. */

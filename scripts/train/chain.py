@@ -1,6 +1,6 @@
 """Run the whole chain, from the npm packages of drawings to a checked model package.
 
-python scripts/train/chain.py            about three hours on two cores
+python scripts/train/chain.py            about an hour and a half on two quiet cores
 python scripts/train/chain.py --tiny     two minutes; a model that draws nothing, to try the chain
 
 Steps that are done are skipped, interrupted training goes on where it was: run it again.
@@ -23,16 +23,17 @@ def weights(folder):
 
 
 def steps(root, package, fixture, tiny):
-    """(name, file that shows that it is done, command) in order."""
+    """(name, file that shows that it is done or None to do it each time, command) in order."""
     data, tokenizer = root / "data", root / "image_tokenizer"
-    pretrained, finetuned = root / "pretrained", root / "finetuned"
+    pretrained, finetuned, distilled = (
+        root / name for name in ("pretrained", "finetuned", "distilled")
+    )
     small = ["--tiny"] if tiny else []
     python, train = [sys.executable], SCRIPTS / "train"
-    minutes = {"tokenizer": 0.5, "pretrain": 0.5, "finetune": 0.3}
-    if not tiny:
-        minutes = {"tokenizer": 11, "pretrain": 60, "finetune": 90}
+    minutes = 0.5 if tiny else 11
+    pretraining, finetuning, distilling = (60, 40, 20) if tiny else (2700, 7000, 1500)
     where = ["--data", data, "--tokenizer", tokenizer]
-    final = ["--checkpoint", finetuned / "ema.pt", "--tokenizer", tokenizer]
+    final = ["--checkpoint", distilled / "ema.pt", "--tokenizer", tokenizer]
     return [
         (
             "packages",
@@ -63,7 +64,7 @@ def steps(root, package, fixture, tiny):
             "image tokenizer",
             tokenizer / "tokenizer.pt",
             [*python, train / "train_image_tokenizer.py", "--data", data, "--out", tokenizer]
-            + ["--minutes", minutes["tokenizer"], *small],
+            + ["--minutes", minutes, *small],
         ),
         (
             "tokens",
@@ -74,28 +75,56 @@ def steps(root, package, fixture, tiny):
             "pre-training",
             pretrained / "done",
             [*python, train / "train_transformer.py", *where, "--out", pretrained]
-            + ["--minutes", minutes["pretrain"], "--decay-to", 0.3, "--dropout", 0, *small],
+            + ["--steps", pretraining, "--decay-to", 0.3, "--dropout", 0, *small],
         ),
         (
             "fine-tuning",
             finetuned / "done",
             [*python, train / "train_transformer.py", *where, "--out", finetuned]
-            + ["--init", weights(pretrained), "--minutes", minutes["finetune"]]
+            + ["--init", weights(pretrained), "--steps", finetuning]
             + ["--noise", 0.25, "--blind", 0.5, "--drafts", 0.25, "--dropout", 0]
             + ["--lr-scale", 0.8, "--decay-from", 0.4, "--decay-to", 0.15, "--seed", 2, *small],
         ),
         (
+            "guidance",
+            distilled / "done",
+            [*python, train / "train_transformer.py", *where, "--out", distilled]
+            + ["--init", weights(finetuned), "--steps", distilling, "--distil", 1.5]
+            + ["--noise", 0.35, "--blind", 0.25, "--drafts", 0.25, "--dropout", 0]
+            + ["--lr-scale", 0.3, "--decay-from", 0, "--decay-to", 0.02, "--seed", 3, *small],
+        ),
+        (
             "package",
-            package / "model.json",
+            None,
             [*python, SCRIPTS / "export/package.py", *final, "--data", data, "--out", package],
         ),
         (
             "parity",
-            fixture,
+            None,
             [*python, SCRIPTS / "export/parity.py", *final, "--package", package]
             + ["--fixture", fixture],
         ),
     ]
+
+
+def run(commands, show):
+    """Run (name, done, command) steps; `show` prints their commands instead."""
+    # Waiting threads that spin take the cores from those that work.
+    environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+    for name, done, command in commands:
+        command = [str(part) for part in command]
+        if show:
+            print(" ".join(command))
+            continue
+        if done and done.exists():
+            print(f"== {name}: done before")
+            continue
+        print(f"== {name}", flush=True)
+        start = time.monotonic()
+        subprocess.run(command, check=True, env=environment)
+        if done and done.name == "done":
+            done.touch()
+        print(f"== {name}: {time.monotonic() - start:.0f} s", flush=True)
 
 
 def main():
@@ -111,22 +140,7 @@ def main():
     root = options.root or Path("training/tiny" if options.tiny else "training")
     package = options.package or (root / "package" if options.tiny else Path("models/emoji"))
     fixture = root / "parity.json" if options.tiny else Path("test/fixtures/parity.json")
-    # Waiting threads that spin take the cores from those that work.
-    environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
-    for name, done, command in steps(root, package, options.fixture or fixture, options.tiny):
-        command = [str(part) for part in command]
-        if options.list:
-            print(" ".join(command))
-            continue
-        if done.exists():
-            print(f"== {name}: done before")
-            continue
-        print(f"== {name}", flush=True)
-        start = time.monotonic()
-        subprocess.run(command, check=True, env=environment)
-        if done.name == "done":
-            done.touch()
-        print(f"== {name}: {time.monotonic() - start:.0f} s", flush=True)
+    run(steps(root, package, options.fixture or fixture, options.tiny), options.list)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ FAVOURITE_WEIGHT, POPULAR_WEIGHT = 48.0, 10.0
 
 # The default style of captions (captions.py) is seen most, and a drawing as it is more than its versions.
 STYLE_WEIGHTS = {"twemoji": 3.0, "flat": 1.5, "noto": 1.5}
-PLAIN_ODDS = 4.0
+KIND_ODDS = {"plain": 4.0, "painted": 2.0}
 
 
 class Prompts:
@@ -88,8 +88,8 @@ class Drawings:
         indices, texts = [], []
         for drawing in rng.choice(len(self.drawings), batch, p=self.weights):
             versions = self.drawings[drawing]
-            kinds = [kind for kind in versions]
-            odds = np.array([PLAIN_ODDS if kind == "plain" else 1.0 for kind in kinds])
+            kinds = list(versions)
+            odds = np.array([KIND_ODDS.get(kind, 1.0) for kind in kinds])
             kind = kinds[rng.choice(len(kinds), p=odds / odds.sum())]
             index = versions[kind][rng.integers(len(versions[kind]))]
             indices.append(index)

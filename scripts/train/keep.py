@@ -3,9 +3,9 @@
 python scripts/train/keep.py               training/ -> scripts/train/checkpoints/
 python scripts/train/keep.py --restore     scripts/train/checkpoints/ -> training/
 
-Kept are the image tokenizer with its encoder, the pre-trained transformer from before the noise, and the
-fine-tuned one that is shipped, so that training can go on from either without repeating hours. The tokens and captions come
-back from scripts/train/chain.py, which skips what is there.
+Kept are the image tokenizer with its encoder, and the transformer after pre-training, after fine-tuning, and
+with its guidance distilled, which is the one that is shipped: training can go on from any of them without
+repeating hours. The tokens and captions come back from scripts/train/chain.py, which skips what is there.
 """
 
 import argparse
@@ -21,6 +21,7 @@ KEPT = {
     "image_tokenizer.safetensors": "image_tokenizer/tokenizer.pt",
     "pretrained.safetensors": "pretrained/ema.pt",
     "finetuned.safetensors": "finetuned/ema.pt",
+    "distilled.safetensors": "distilled/ema.pt",
 }
 
 

@@ -20,21 +20,19 @@ def count():
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def average_gradients(parameters, clock):
-    """Average all gradients over the ranks; returns the averaged clock, so that all agree on it."""
+def average_gradients(parameters):
     for parameter in parameters:
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
     if count() == 1:
-        return clock
-    flat = torch.cat([p.grad.flatten() for p in parameters] + [torch.tensor([clock])])
+        return
+    flat = torch.cat([p.grad.flatten() for p in parameters])
     dist.all_reduce(flat)
     flat /= count()
     start = 0
     for parameter in parameters:
         parameter.grad.copy_(flat[start : start + parameter.numel()].view_as(parameter))
         start += parameter.numel()
-    return flat[-1].item()
 
 
 def shared_work(stack, function):

@@ -1,8 +1,11 @@
 """Train the transformer: autoregressive pre-training, then SJD2 fine-tuning.
 
-pre-train  python scripts/train/train_transformer.py --out training/pretrained --minutes 50
-fine-tune  python scripts/train/train_transformer.py --out training/finetuned --minutes 22.5 \\
-               --init training/pretrained/checkpoint.pt --noise 0.5 --drafts 0.2 --lr-scale 0.45
+pre-train  python scripts/train/train_transformer.py --out training/pretrained --steps 2700
+fine-tune  python scripts/train/train_transformer.py --out training/finetuned --steps 7000 \\
+               --init training/pretrained/checkpoint.pt --noise 0.25 --blind 0.5 --drafts 0.25
+
+`chain.py --list` prints the commands that made the shipped weights. The budget is a number of steps, so
+that it means the same on a fast machine, a slow one and a busy one.
 """
 
 import argparse
@@ -33,7 +36,7 @@ def parse():
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, default=Path("training/image_tokenizer"))
     parser.add_argument("--init", type=Path, help="start from these weights (fine-tuning)")
-    parser.add_argument("--minutes", type=float, default=50, help="sets the learning-rate decay")
+    parser.add_argument("--steps", type=int, default=2700, help="of --batch images each")
     parser.add_argument(
         "--noise", type=float, default=0, help="share of samples with noisy segments"
     )
@@ -48,12 +51,18 @@ def parse():
         help="guidance scale that --init's weights teach with two rows and one row shall give (0: off)",
     )
     parser.add_argument(
+        "--no-normalise", action="store_true", help="control: add noise to the raw embeddings"
+    )
+    parser.add_argument(
+        "--no-timestep", action="store_true", help="control: do not tell the noise level"
+    )
+    parser.add_argument(
         "--layout", type=float, default=0.5, help="weight of the layout probe's loss"
     )
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr-scale", type=float, default=1.0)
     parser.add_argument(
-        "--decay-from", type=float, default=0.5, help="progress where LR decay starts"
+        "--decay-from", type=float, default=0.5, help="share of the steps after which LR decays"
     )
     parser.add_argument("--decay-to", type=float, default=0.05, help="final share of the LR")
     parser.add_argument("--layers", type=int, default=6)
@@ -154,8 +163,12 @@ def train(options):
     model = new_model(options, prompts.tokenizer.get_vocab_size(), init)
     schedule = Levels(count=model.config.levels)
     weights = schedule.weights()
-    if options.noise > 0 and not model.frozen:
+    if init and not model.frozen:
         model.freeze_statistics()
+        if options.no_normalise:
+            model.mean.zero_(), model.std.fill_(1)
+    if options.no_timestep:
+        model.timestep_embedding.requires_grad_(False)
     if model.frozen:
         model.image_embedding.weight.requires_grad_(False)
     ema = copy.deepcopy(model)
@@ -220,8 +233,8 @@ def train(options):
         log.seconds(),
     )
     last_validation = log.seconds()
-    clock = seconds
-    while (progress := clock / (options.minutes * 60)) < 1:
+    while step < options.steps:
+        progress = step / options.steps
         tail = max(0.0, progress - options.decay_from) / (1 - options.decay_from)
         factor = min(1.0, (step + 1) / 60) * (1 - (1 - options.decay_to) * tail)
         for optimiser in optimisers:
@@ -255,9 +268,10 @@ def train(options):
             loss = losses.mean()
         layout = probe(middle, tokens)
         (loss + options.layout * layout).backward()
-        clock = ranks.average_gradients(parameters, log.seconds())
+        ranks.average_gradients(parameters)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        model.timestep_embedding.grad[0] = 0
+        if model.timestep_embedding.requires_grad:
+            model.timestep_embedding.grad[0] = 0
         for optimiser in optimisers:
             optimiser.step()
             optimiser.zero_grad()

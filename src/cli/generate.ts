@@ -64,8 +64,8 @@ async function generate(prompt: string, flags: GenerateFlags): Promise<void> {
 }
 
 /** The flags that `LoadOptions` has too. The library checks every value. */
-export function loadOptions({ device, threads, verify }: ModelFlags): LoadOptions {
-  return { device, threads, verify } as LoadOptions;
+export function loadOptions({ device, precision, threads, verify }: ModelFlags): LoadOptions {
+  return { device, precision, threads, verify } as LoadOptions;
 }
 
 async function draw(

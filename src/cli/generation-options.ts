@@ -48,6 +48,7 @@ export interface GenerationFlags {
 export interface ModelFlags {
   model: string;
   device: string;
+  precision: string;
   threads: number | string;
   verify?: boolean;
 }
@@ -86,6 +87,7 @@ export function addModelOptions(command: Command): Command {
   return command
     .option('--model <name|dir>', 'a shipped model or a folder with a model.json', DEFAULT_MODEL)
     .option('--device <name>', 'auto, cpu, cuda', 'auto')
+    .option('--precision <name>', 'auto (fp16 on cuda, else fp32), fp32, fp16', 'auto')
     .option('--threads <n>', 'threads in one operator, 0 for one per core', numeric, 0)
     .option('--verify', "compare the model's files with their SHA-256 first");
 }

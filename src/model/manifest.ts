@@ -21,6 +21,9 @@ const file = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
+/** By number of rows: '1' without guidance, '2' with. */
+const decoders = z.record(z.enum(['1', '2']), file.optional());
+
 /** model.json; see docs/model-package.md. */
 export const manifestSchema = z
   .strictObject({
@@ -83,8 +86,9 @@ export const manifestSchema = z
       .nullable(),
     cache: z.strictObject({ layout: z.literal('rows') }),
     files: z.strictObject({
-      /** By number of rows: '1' without guidance, '2' with. */
-      decoder: z.record(z.enum(['1', '2']), file.optional()),
+      decoder: decoders,
+      /** Graphs for the same numbers of rows that compute in fp16, for GPUs. */
+      halfDecoder: decoders.optional(),
       weights: file.optional(),
       imageDecoder: file,
       tables: file,
@@ -112,6 +116,14 @@ export const manifestSchema = z
         code: 'custom',
         path: ['files', 'decoder'],
         message: 'must not be empty',
+      });
+    }
+    const { decoder, halfDecoder } = m.files;
+    if (halfDecoder && (!halfDecoder['1'] !== !decoder['1'] || !halfDecoder['2'] !== !decoder['2'])) {
+      context.addIssue({
+        code: 'custom',
+        path: ['files', 'halfDecoder'],
+        message: 'must be for the same numbers of rows as decoder',
       });
     }
   });

@@ -73,8 +73,13 @@ async function readManifest(file: string): Promise<Manifest> {
 }
 
 function listFiles({ files }: Manifest): ManifestFile[] {
-  const { decoder, ...others } = files;
-  return [...Object.values(decoder), ...Object.values(others)].filter((file) => file !== undefined);
+  const { decoder, halfDecoder, ...others } = files;
+  const all = [
+    ...Object.values(decoder),
+    ...(halfDecoder ? Object.values(halfDecoder) : []),
+    ...Object.values(others),
+  ];
+  return all.filter((file) => file !== undefined);
 }
 
 async function checkFile(location: string, file: ManifestFile, verify: boolean): Promise<void> {

@@ -8,8 +8,7 @@ export function probeCuda(): Promise<CudaReport> {
 }
 
 /**
- * The device that a model goes to. `auto` is the CPU: no GPU has run this yet, and ONNX Runtime's
- * CUDA provider has no fp32 attention of the kind packages use (docs/cuda.md).
+ * The device that a model goes to. `auto` is the CPU: no GPU has run this yet (docs/cuda.md).
  * @throws {Sjd2Error} ERR_DEVICE for `cuda` where something is missing, with all of it.
  */
 export async function chooseDevice(asked: 'auto' | 'cpu' | 'cuda'): Promise<'cpu' | 'cuda'> {
