@@ -67,6 +67,8 @@ export type GenerationEvent =
       stats: Statistics;
     };
 
+/** How long the worker thread makes passes before their progress is reported: one frame. */
+const TRIP_SECONDS = 1 / 60;
 /** Tokens that the widest scoring pass feeds; memory grows with it, speed hardly does. */
 const SCORE_WINDOW = 64;
 
@@ -158,14 +160,16 @@ export class ImageGenerator {
         get committed() {
           return committed;
         },
-        pass: async (width: number, passableLevel = 0): Promise<NativePass> => {
-          const pass = await this.guard(native.pass(width, passableLevel), signal);
-          tokens.set(pass.tokens, committed);
-          committed += pass.tokens.length;
-          return pass;
+        passes: (width: number, count: number, passableLevel: number): Promise<NativePass[]> => {
+          const untilPreview =
+            previewEvery > 0 ? previewEvery - (recorder.passes % previewEvery) : count;
+          const most = Math.min(count, untilPreview);
+          return this.guard(native.passes(width, passableLevel, most, TRIP_SECONDS), signal);
         },
       };
       for await (const pass of decoders[decoding.decoder].decode(state, decoding, window)) {
+        tokens.set(pass.tokens, committed);
+        committed += pass.tokens.length;
         recorder.record(pass);
         yield { type: 'progress', image, committed, total: tokens.length, passes: recorder.passes };
         if (previewEvery > 0 && recorder.passes % previewEvery === 0 && committed < tokens.length) {

@@ -26,10 +26,12 @@ const onEmulatedGpu = emulates ? test : test.failing;
 
 describe('on an emulated GPU', () => {
   // What auto takes on cuda is fp16: transformer, cache and logits.
-  onEmulatedGpu.each(['fp32', 'fp16'])('%s: every decoder draws as on the CPU', async (precision) => {
-    const pairs = await evaluate<Array<{ name: string; cpu: number[]; cuda: number[] }>>(
-      EMULATED_DRIVER,
-      `
+  onEmulatedGpu.each(['fp32', 'fp16'])(
+    '%s: every decoder draws as on the CPU',
+    async (precision) => {
+      const pairs = await evaluate<Array<{ name: string; cpu: number[]; cuda: number[] }>>(
+        EMULATED_DRIVER,
+        `
       const [cpu, cuda] = await Promise.all(
         ['cpu', 'cuda'].map((device) => sjd2.loadModel('emoji', { device, precision: 'PRECISION' })),
       );
@@ -49,18 +51,19 @@ describe('on an emulated GPU', () => {
         pairs.push({ name: JSON.stringify(options), cpu: await draw(cpu), cuda: await draw(cuda) });
       }
       return pairs;`.replace('PRECISION', precision),
-    );
-    // Laws differ by some ulp of a float. A decision that close would show here and had to be looked
-    // at; with these seeds there is none, and with Gumbel coupling the kernels decide in double.
-    for (const { name, cpu, cuda } of pairs)
-      expect({ name, tokens: cuda }).toEqual({ name, tokens: cpu });
-    // ar, sjd and sjd2 with Gumbel coupling: one picture, in fewer passes each. Not quite in fp16,
-    // where a pass over more positions rounds its logits otherwise.
-    if (precision === 'fp16') return;
-    const [ar, , sjd, sjd2] = pairs.map(({ cuda }) => cuda);
-    expect(sjd?.slice(0, -1)).toEqual(ar?.slice(0, -1));
-    expect(sjd2?.slice(0, -1)).toEqual(ar?.slice(0, -1));
-  });
+      );
+      // Laws differ by some ulp of a float. A decision that close would show here and had to be looked
+      // at; with these seeds there is none, and with Gumbel coupling the kernels decide in double.
+      for (const { name, cpu, cuda } of pairs)
+        expect({ name, tokens: cuda }).toEqual({ name, tokens: cpu });
+      // ar, sjd and sjd2 with Gumbel coupling: one picture, in fewer passes each. Not quite in fp16,
+      // where a pass over more positions rounds its logits otherwise.
+      if (precision === 'fp16') return;
+      const [ar, , sjd, sjd2] = pairs.map(({ cuda }) => cuda);
+      expect(sjd?.slice(0, -1)).toEqual(ar?.slice(0, -1));
+      expect(sjd2?.slice(0, -1)).toEqual(ar?.slice(0, -1));
+    },
+  );
 
   onEmulatedGpu('scores, previews, batches side by side, aborts and disposals work', async () => {
     const result = await evaluate<Record<string, unknown>>(

@@ -25,8 +25,11 @@ function decode(world: World, images: number, controllerFor: () => WindowControl
   const widths: number[] = [];
   for (let image = 0; image < images; image++) {
     const controller = controllerFor();
+    let plan = { width: 0, passes: 0 };
     for (let committed = 0; committed < 256; ) {
-      const window = Math.min(controller.next(), 256 - committed);
+      if (plan.passes === 0) plan = { ...controller.next() };
+      plan.passes--;
+      const window = Math.min(plan.width, 256 - committed);
       const mean = world.tokens(window);
       const tokens = Math.min(window, Math.max(1, Math.round(mean + (random() - 0.5) * mean)));
       // One pass in ten is disturbed by another program.
@@ -53,12 +56,12 @@ test.each<[string, World]>([
   ['a GPU, where width is nearly free', { cost: (w) => 1 + 0.004 * w, tokens }],
   ['a model that drafts badly', { cost: (w) => 1 + 0.1 * w, tokens: (w) => w ** 0.25 }],
   ['a model that drafts well', { cost: (w) => 1 + 0.1 * w, tokens: (w) => w ** 0.6 }],
-])('%s: within 10%% of the best fixed window after the first image', (_what, world) => {
+])('%s: within 5%% of the best fixed window after the first image', (_what, world) => {
   const knowledge = new PassKnowledge();
   decode(world, 1, () => new AutoWindow(knowledge, 256));
   const { secondsPerImage } = decode(world, 8, () => new AutoWindow(knowledge, 256));
-  // Trying a neighbour every twelfth pass is most of the 10%.
-  expect(secondsPerImage).toBeLessThan(1.1 * bestFixed(world));
+  // Measured: 1 to 2%, most of it for trying neighbours.
+  expect(secondsPerImage).toBeLessThan(1.05 * bestFixed(world));
 });
 
 test('where nothing is gained by a window, it decodes one token a pass', () => {
@@ -73,7 +76,7 @@ test('a window never exceeds the image', () => {
   const controller = new AutoWindow(new PassKnowledge(), 9);
   expect(controller.capacity).toBe(9);
   for (let i = 0; i < 40; i++) {
-    const window = controller.next();
+    const { width: window } = controller.next();
     expect(window).toBeGreaterThanOrEqual(1);
     expect(window).toBeLessThanOrEqual(9);
     controller.observe({ window, tokens: new Int32Array(1), seconds: 1 } as NativePass);
@@ -85,7 +88,7 @@ test('generations side by side may use up the probes before anything is measured
   const controllers = Array.from({ length: 20 }, () => new AutoWindow(knowledge, 256));
   for (let pass = 0; pass < 5; pass++) {
     for (const controller of controllers) {
-      const window = controller.next();
+      const { width: window } = controller.next();
       expect(window).toBeGreaterThanOrEqual(1);
       controller.observe({ window, tokens: new Int32Array(2), seconds: 1 } as NativePass);
     }

@@ -3,6 +3,8 @@
 #include "addon/arguments.h"
 #include "addon/promise_worker.h"
 
+#include <chrono>
+
 namespace sjd2::addon {
 namespace {
 
@@ -41,7 +43,23 @@ struct PassOutcome {
   std::vector<int32_t> tokens;  // committed by this pass
 };
 
-Napi::Value describe(Napi::Env env, PassOutcome& outcome) {
+// A trip to a worker thread and back costs as much as a fifth of a short pass, so one trip makes
+// several passes: `count`, or as many as begin within `seconds`, or what the image still takes.
+std::vector<PassOutcome> make_passes(Generation& generation, const PassOptions& options,
+                                     int32_t count, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  std::vector<PassOutcome> outcomes;
+  do {
+    const size_t before = generation.tokens().size();
+    outcomes.push_back({generation.pass(options), {}});
+    const auto& tokens = generation.tokens();
+    outcomes.back().tokens.assign(tokens.begin() + before, tokens.end());
+  } while (--count > 0 && !generation.done() && Clock::now() < end);
+  return outcomes;
+}
+
+Napi::Value describe(Napi::Env env, const PassOutcome& outcome) {
   const PassReport& report = outcome.report;
   Napi::Object result = Napi::Object::New(env);
   result.Set("tokens", to_array(env, outcome.tokens));
@@ -55,11 +73,17 @@ Napi::Value describe(Napi::Env env, PassOutcome& outcome) {
   return result;
 }
 
+Napi::Value describe_all(Napi::Env env, std::vector<PassOutcome>& outcomes) {
+  Napi::Array results = Napi::Array::New(env, outcomes.size());
+  for (uint32_t i = 0; i < outcomes.size(); ++i) results.Set(i, describe(env, outcomes[i]));
+  return results;
+}
+
 }  // namespace
 
 Napi::Function GenerationObject::define(Napi::Env env) {
   return DefineClass(env, kName,
-                     {InstanceMethod<&GenerationObject::pass>("pass"),
+                     {InstanceMethod<&GenerationObject::passes>("passes"),
                       InstanceMethod<&GenerationObject::score>("score"),
                       InstanceMethod<&GenerationObject::drafts>("drafts"),
                       InstanceMethod<&GenerationObject::cancel>("cancel"),
@@ -101,23 +125,21 @@ std::shared_ptr<GenerationObject::Core> GenerationObject::idle(Napi::Env env) co
   return core_;
 }
 
-// pass(window, passableLevel): Promise<NativePass>
-Napi::Value GenerationObject::pass(const Napi::CallbackInfo& info) {
+// passes(window, passableLevel, count, seconds): Promise<NativePass[]>
+Napi::Value GenerationObject::passes(const Napi::CallbackInfo& info) {
   check(info);
   const auto core = idle(info.Env());
   const PassOptions options{integer(info[0], "window"), integer(info[1], "passableLevel")};
+  const int32_t count = integer(info[2], "count");
+  const double seconds = number(info[3], "seconds");
   busy_ = true;
-  Ref();  // the wrapper lives until the pass has settled
-  return PromiseWorker<PassOutcome>::run(
-      info.Env(), "sjd2.pass",
-      [core, options] {
-        const size_t before = core->generation->tokens().size();
-        PassOutcome outcome{core->generation->pass(options), {}};
-        const auto& tokens = core->generation->tokens();
-        outcome.tokens.assign(tokens.begin() + before, tokens.end());
-        return outcome;
+  Ref();  // the wrapper lives until the passes have settled
+  return PromiseWorker<std::vector<PassOutcome>>::run(
+      info.Env(), "sjd2.passes",
+      [core, options, count, seconds] {
+        return make_passes(*core->generation, options, count, seconds);
       },
-      describe,
+      describe_all,
       [this] {
         busy_ = false;
         Unref();

@@ -1,4 +1,4 @@
-// A generation as JavaScript sees it: pass by pass, one at a time.
+// A generation as JavaScript sees it: passes in trips to a worker thread, one trip at a time.
 #pragma once
 
 #include <memory>
@@ -26,7 +26,7 @@ class GenerationObject : public Tagged<GenerationObject> {
   };
 
   std::shared_ptr<Core> idle(Napi::Env env) const;  // throws when disposed or in mid-pass
-  Napi::Value pass(const Napi::CallbackInfo& info);
+  Napi::Value passes(const Napi::CallbackInfo& info);
   Napi::Value score(const Napi::CallbackInfo& info);
   Napi::Value drafts(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);

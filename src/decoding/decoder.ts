@@ -13,11 +13,12 @@ export interface DecodingState {
   /** Tokens of the whole image. */
   readonly length: number;
   /**
-   * One pass over `window` positions: noise -> run -> verify -> commit -> refine -> slide, on a
-   * worker thread (native/decode/generation.cc). Commits at least one token.
+   * Passes over `window` positions: noise -> run -> verify -> commit -> refine -> slide, on a
+   * worker thread (native/decode/generation.cc). Each commits at least one token.
+   * @param count At most so many; fewer if they take long or the image is complete. At least 1.
    * @param passableLevel Highest noise level at which a fed position may be passed; 0 is STRICT.
    */
-  pass(window: number, passableLevel?: number): Promise<NativePass>;
+  passes(window: number, count: number, passableLevel: number): Promise<NativePass[]>;
 }
 
 /** Turns a state into an image, pass by pass. */

@@ -9,8 +9,10 @@ export async function* passesUntilComplete(
   passableLevel = 0,
 ): AsyncGenerator<NativePass> {
   while (state.committed < state.length) {
-    const pass = await state.pass(window.next(), passableLevel);
-    window.observe(pass);
-    yield pass;
+    const { width, passes } = window.next();
+    for (const pass of await state.passes(width, passes, passableLevel)) {
+      window.observe(pass);
+      yield pass;
+    }
   }
 }

@@ -1,17 +1,21 @@
 import type { NativePass } from '../native/addon';
 
-/** Says how wide the next pass is. */
+/** Says how wide the next passes are. */
 export interface WindowController {
   /** The widest window it will ever ask for. */
   readonly capacity: number;
-  next(): number;
+  /** The next width, and how many passes may be made before asking again. */
+  next(): { width: number; passes: number };
   observe(pass: NativePass): void;
 }
 
+/** More than any trip to the worker thread makes. */
+const MANY_PASSES = 1024;
+
 export class FixedWindow implements WindowController {
   constructor(readonly capacity: number) {}
-  next(): number {
-    return this.capacity;
+  next() {
+    return { width: this.capacity, passes: MANY_PASSES };
   }
   observe(): void {}
 }
@@ -22,13 +26,21 @@ const WIDTHS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 
  * Measured first, so that the costs between and beyond them can be interpolated. In a row: the first
  * pass of a new width also pays for a new binding and memory plan, and only the others count.
  */
-const PROBES = [16, 16, 16, 8, 8, 8, 8, 4, 4, 4, 1, 1, 1];
+const PROBES = [
+  { width: 16, passes: 3 },
+  { width: 8, passes: 4 },
+  { width: 4, passes: 3 },
+  { width: 1, passes: 3 },
+];
+const FIRST_WIDTH = 16;
 /** Tokens per pass grow like W^p on every model and coupling measured; p lies around 0.45. */
 const PRIOR_EXPONENT = 0.45;
 /** Passes of evidence that the prior exponent counts for. */
 const PRIOR_PASSES = 24;
-/** Every so many passes a neighbouring width is tried, since costs drift on shared machines. */
-const REFRESH = 12;
+/** After so many passes at the best width a neighbour is tried, since costs drift on shared machines. */
+const STEADY = 10;
+/** Two, since the first one of another width does not count. */
+const TRIES = 2;
 /** Times kept per width; their median ignores a pass that another program disturbed. */
 const MEMORY = 9;
 
@@ -42,8 +54,8 @@ export class PassKnowledge {
 
   private probed = 0;
 
-  /** The next width that has to be measured before a choice can be made. */
-  takeProbe(): number | undefined {
+  /** The next width, and how often, that has to be measured before a choice can be made. */
+  takeProbe(): { width: number; passes: number } | undefined {
     return PROBES[this.probed++];
   }
 
@@ -85,7 +97,7 @@ export class PassKnowledge {
   /** The width with the most expected tokens per second. */
   best(capacity: number): number {
     // Generations side by side share the probes, and may use them up before one of them counts.
-    if (this.seconds.size === 0) return Math.min(PROBES[0] as number, capacity);
+    if (this.seconds.size === 0) return Math.min(FIRST_WIDTH, capacity);
     const exponent = this.exponent;
     const rate = (width: number) => width ** exponent / this.cost(width);
     return WIDTHS.filter((w) => w <= capacity).reduce((a, b) => (rate(b) > rate(a) ? b : a));
@@ -105,6 +117,9 @@ export class AutoWindow implements WindowController {
   readonly capacity: number;
   private passes = 0;
   private width = 0;
+  /** Passes since a neighbour was tried (that included, below 0), and how often one was. */
+  private steady = 0;
+  private turns = 0;
 
   constructor(
     private readonly knowledge: PassKnowledge,
@@ -113,14 +128,16 @@ export class AutoWindow implements WindowController {
     this.capacity = Math.min(WIDTHS.at(-1) as number, length);
   }
 
-  next(): number {
+  next() {
     const probe = this.knowledge.takeProbe();
-    if (probe !== undefined) return Math.min(probe, this.capacity);
+    if (probe) return { ...probe, width: Math.min(probe.width, this.capacity) };
     const best = this.knowledge.best(this.capacity);
-    if (this.passes % REFRESH < REFRESH - 2) return best;
-    const step = Math.floor(this.passes / REFRESH) % 2 === 0 ? -1 : 1;
+    if (this.steady < STEADY) return { width: best, passes: STEADY - this.steady };
+    this.steady = -TRIES;
+    const step = this.turns++ % 2 === 0 ? -1 : 1;
     const neighbour = WIDTHS[WIDTHS.indexOf(best) + step];
-    return neighbour !== undefined && neighbour <= this.capacity ? neighbour : best;
+    const fits = neighbour !== undefined && neighbour <= this.capacity;
+    return { width: fits ? neighbour : best, passes: TRIES };
   }
 
   observe(pass: NativePass): void {
@@ -129,5 +146,6 @@ export class AutoWindow implements WindowController {
       this.knowledge.record(pass.window, pass.seconds, pass.tokens.length);
     }
     this.width = pass.window;
+    this.steady++;
   }
 }

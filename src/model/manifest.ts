@@ -119,7 +119,10 @@ export const manifestSchema = z
       });
     }
     const { decoder, halfDecoder } = m.files;
-    if (halfDecoder && (!halfDecoder['1'] !== !decoder['1'] || !halfDecoder['2'] !== !decoder['2'])) {
+    if (
+      halfDecoder &&
+      (!halfDecoder['1'] !== !decoder['1'] || !halfDecoder['2'] !== !decoder['2'])
+    ) {
       context.addIssue({
         code: 'custom',
         path: ['files', 'halfDecoder'],

@@ -98,7 +98,16 @@ export interface NativePass {
 }
 
 export interface NativeGeneration {
-  pass(window: number, passableLevel: number): Promise<NativePass>;
+  /**
+   * One trip to a worker thread: `count` passes, or as many as begin within `seconds`, or what the
+   * image still takes; at least one.
+   */
+  passes(
+    window: number,
+    passableLevel: number,
+    count: number,
+    seconds: number,
+  ): Promise<NativePass[]>;
   /** Nats per token of a whole image under the AR law. For a fresh generation only. */
   score(tokens: Int32Array): Promise<Float64Array>;
   /** The open positions' drafts, left to right, -1 where there is none. Between passes only. */
