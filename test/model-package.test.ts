@@ -78,6 +78,22 @@ test.each([
   await expect(loadModel(folder)).rejects.toThrow(message);
 });
 
+test('fp16 graphs give what fp32 ones give but for rounding, and are asked for in vain where there are none', async () => {
+  await using whole = await loadModel(original);
+  await using half = await loadModel(original, { precision: 'fp16' });
+  const { tokens } = await whole.generate('a red apple', { decoder: 'ar', temperature: 1 });
+  const image = tokens[0] as Int32Array;
+  const [a, b] = await Promise.all(
+    [whole, half].map((model) => model.score('a red apple', image, { temperature: 1, topK: 0 })),
+  );
+  // Ten bits of mantissa over six layers: logits of deviation 3 are off by about 0.01 each.
+  expect(Math.abs((a?.mean ?? 0) - (b?.mean ?? 9))).toBeLessThan(0.02);
+  expect(a?.mean).not.toBe(b?.mean);
+  const folder = copy((manifest) => delete manifest.files.halfDecoder);
+  await expect(loadModel(folder, { precision: 'fp16' })).rejects.toThrow(/files\.halfDecoder for/);
+  await expect(loadModel(folder, { precision: 'int4' as 'fp16' })).rejects.toThrow(/precision/);
+});
+
 test('a flipped bit is found when the hashes are compared', async () => {
   const folder = copy();
   const file = join(folder, 'decoder.weights');

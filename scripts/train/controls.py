@@ -13,15 +13,17 @@ from pathlib import Path
 from chain import SCRIPTS, run, weights
 
 NOISE = ["--noise", 0.5]
+# Fine-tuning flags by name; "blind" is the recipe of chain.py, "from-the-start" has noise in pre-training, too.
 CONTROLS = {
     "clean": [],
     "noise": NOISE,
     "no-normalisation": [*NOISE, "--no-normalise"],
     "no-timestep": [*NOISE, "--no-timestep"],
     "drafts": [*NOISE, "--drafts", 0.25],
-    # The recipe of chain.py.
     "blind": ["--noise", 0.25, "--blind", 0.5, "--drafts", 0.25],
+    "from-the-start": NOISE,
 }
+PRETRAINING_STEPS = 2700
 ROWS = ["--decoders", "sjd,sjd2", "--couplings", "gumbel", "--windows", 32, "--steps", "1,2,4"]
 
 
@@ -32,8 +34,15 @@ def steps(root, results, count, names):
     commands = []
     for name in names:
         folder = root / "controls" / name
+        pretrained = root / "pretrained"
+        if name == "from-the-start":
+            pretrained = folder / "pretrained"
+            pretrain = [*python, SCRIPTS / "train/train_transformer.py", *where, *NOISE]
+            pretrain += ["--out", pretrained, "--steps", PRETRAINING_STEPS]
+            pretrain += ["--decay-to", 0.3, "--dropout", 0]
+            commands.append((f"{name}: pre-training", pretrained / "done", pretrain))
         train = [*python, SCRIPTS / "train/train_transformer.py", *where, "--out", folder]
-        train += ["--init", weights(root / "pretrained"), "--steps", count, "--dropout", 0]
+        train += ["--init", weights(pretrained), "--steps", count, "--dropout", 0]
         train += ["--lr-scale", 0.8, "--decay-from", 0.2, "--seed", 2, *CONTROLS[name]]
         package = [*python, SCRIPTS / "export/package.py", "--data", root / "data"]
         package += ["--tokenizer", root / "image_tokenizer", "--checkpoint", folder / "ema.pt"]

@@ -171,12 +171,16 @@ class Transformer(nn.Module):
         table = torch.cat([self.prompt_position, grid] + [beyond] * repeats)
         return table[: c.max_length]
 
+    @torch.no_grad()
+    def measure_statistics(self):
+        """Mean and deviation per channel of the image embedding, as noise in pre-training follows them."""
+        self.mean.copy_(self.image_embedding.weight.mean(0))
+        self.std.copy_(self.image_embedding.weight.std(0))
+
     def freeze_statistics(self):
         """Fix the embedding and its mean and deviation per channel (see ALGORITHM: denoising works in
         the normalised space, so these must not move under it)."""
-        table = self.image_embedding.weight.detach()
-        self.mean.copy_(table.mean(0))
-        self.std.copy_(table.std(0))
+        self.measure_statistics()
         self.frozen.fill_(True)
         self.image_embedding.weight.requires_grad_(False)
 

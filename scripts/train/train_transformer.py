@@ -4,6 +4,7 @@ pre-train  python scripts/train/train_transformer.py --out training/pretrained -
 fine-tune  python scripts/train/train_transformer.py --out training/finetuned --steps 7000 \\
                --init training/pretrained/checkpoint.pt --noise 0.25 --blind 0.5 --drafts 0.25
 
+Pre-training with --noise has noise from the start, around an embedding that still moves.
 `chain.py --list` prints the commands that made the shipped weights. The budget is a number of steps, so
 that it means the same on a fast machine, a slow one and a busy one.
 """
@@ -245,6 +246,8 @@ def train(options):
             len(tokens), tokens.shape[1] - 1, weights, options.noise, options.blind
         )
         model.train()
+        if not model.frozen:
+            model.measure_statistics()
         with torch.autocast("cpu", torch.bfloat16):
             inputs = noisy_inputs(model, tokens[:, :-1], levels, schedule)
             drafted = int(round(options.drafts * len(tokens)))
