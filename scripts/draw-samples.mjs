@@ -1,14 +1,28 @@
 /**
- * Draws docs/images/samples.png, the picture in the README: ten prompts with the defaults, seed 0,
- * nothing picked out. Run it again after the default model has changed.
+ * Draws the sheets of the default model with its default settings, nothing picked out, into docs/images:
+ *
+ *   samples.png  ten prompts, seed 0 (the picture in the README)
+ *   seeds.png    the same prompts, seeds 0 to 3: what the model card counts
+ *   styles.png   style words, seed 0
+ *   colours.png  colour words, seed 0
+ *
+ * node scripts/draw-samples.mjs [--model NAME|FOLDER] [--out FOLDER]
  */
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { contactSheet, loadModel } = createRequire(import.meta.url)('../dist/index.js');
+
+const { values: flags } = parseArgs({
+  options: {
+    model: { type: 'string', default: 'emoji' },
+    out: { type: 'string', default: join(root, 'docs', 'images') },
+  },
+});
 
 const PROMPTS = [
   'a red apple',
@@ -22,15 +36,34 @@ const PROMPTS = [
   'a rocket',
   'a slice of pizza',
 ];
+const STYLES = ['flat', 'noto', 'twemoji', 'fluent', 'blob', 'emojione', 'mozilla'];
+const STYLED = ['red apple', 'cat', 'rocket'];
+const COLOURS = ['red', 'orange', 'yellow', 'green', 'blue', 'purple', 'pink'];
+const COLOURED = ['car', 'heart', 'balloon', 'flower'];
 
-const model = await loadModel('emoji');
-const drawn = [];
-for (const prompt of PROMPTS) {
-  const { images } = await model.generate(prompt);
-  drawn.push(images[0].upscale(2));
-}
+/** Every word before every noun, one noun a row. */
+const combine = (words, nouns) => nouns.flatMap((noun) => words.map((word) => `${word} ${noun}`));
+
+const model = await loadModel(flags.model);
+mkdirSync(flags.out, { recursive: true });
+await sheet('samples', 5, PROMPTS, [0]);
+await sheet('seeds', 8, PROMPTS, [0, 1, 2, 3]);
+await sheet('styles', STYLES.length, combine(STYLES, STYLED), [0]);
+await sheet('colours', COLOURS.length, combine(COLOURS, COLOURED), [0]);
 await model.dispose();
-const target = join(root, 'docs', 'images', 'samples.png');
-mkdirSync(dirname(target), { recursive: true });
-await contactSheet(drawn, 5, PROMPTS).save(target);
-console.log(target);
+
+/** One picture of each prompt and seed, the seeds of a prompt side by side. */
+async function sheet(name, columns, prompts, seeds) {
+  const drawn = [];
+  const labels = [];
+  for (const prompt of prompts) {
+    for (const seed of seeds) {
+      const { images } = await model.generate(prompt, { seed });
+      drawn.push(images[0].upscale(2));
+      labels.push(prompt);
+    }
+  }
+  const target = join(flags.out, `${name}.png`);
+  await contactSheet(drawn, columns, labels).save(target);
+  console.log(target);
+}
