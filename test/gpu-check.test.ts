@@ -11,11 +11,13 @@ const emulates = process.platform !== 'win32' && process.platform !== 'darwin';
   expect(stdout).toMatch(/^verify f16 maximal, 2 x 2 x 512 .* us .* GB\/s .* of copy$/m);
   for (const decoder of ['ar', 'sjd', 'sjd2']) {
     expect(stdout).toMatch(
-      new RegExp(`^ok +${decoder}, "a red apple", seed 0: the CPU's tokens$`, 'm'),
+      new RegExp(`^ok +fp32 ${decoder}, "a red apple", seed 0: the CPU's tokens$`, 'm'),
     );
+    // In fp16 a pass over more positions may round a tie the other way.
+    expect(stdout).toMatch(new RegExp(`^ok +fp16 ${decoder}, "a red apple", seed 0: `, 'm'));
     expect(stdout).toMatch(new RegExp(`^${decoder} +[\\d.]+ ms an image, \\d+ passes`, 'm'));
   }
-  expect(stdout.match(/no time means anything/g)).toHaveLength(2);
+  expect(stdout.match(/no time means anything/g)).toHaveLength(3);
 });
 
 test('without a GPU it says what is missing, and ends with 1', async () => {

@@ -61,7 +61,7 @@ def main():
     )
     parser.add_argument("--root", type=Path, default=Path("training"))
     parser.add_argument("--results", type=Path, default=Path("docs/results"))
-    parser.add_argument("--steps", type=int, default=600, help="of fine-tuning")
+    parser.add_argument("--steps", type=int, default=500, help="of fine-tuning")
     parser.add_argument("--only", default=",".join(CONTROLS), help="of " + ", ".join(CONTROLS))
     parser.add_argument("--list", action="store_true", help="print the commands and stop")
     options = parser.parse_args()
