@@ -47,12 +47,14 @@ inline void check_true(bool holds, const std::string& what, const char* file, in
   std::cerr << file << ":" << line << ": " << what << "\n";
 }
 
-// Runs the cases whose name contains argv[1] (all without one).
+// Runs the cases whose name contains argv[1]; all without one; with "-word" those without the word.
 inline int run(int argc, char** argv) {
-  const std::string filter = argc > 1 ? argv[1] : "";
+  std::string filter = argc > 1 ? argv[1] : "";
+  const bool exclude = filter.starts_with('-');
+  if (exclude) filter.erase(0, 1);
   int failed = 0, ran = 0;
   for (const Case& test : cases()) {
-    if (test.name.find(filter) == std::string::npos) continue;
+    if ((test.name.find(filter) == std::string::npos) != exclude) continue;
     failures_in_case() = 0;
     ++ran;
     try {
