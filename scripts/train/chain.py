@@ -31,7 +31,7 @@ def steps(root, package, fixture, tiny):
     small = ["--tiny"] if tiny else []
     python, train = [sys.executable], SCRIPTS / "train"
     minutes = 0.5 if tiny else 11
-    pretraining, finetuning, distilling = (60, 40, 20) if tiny else (2700, 5000, 800)
+    pretraining, finetuning, distilling = (60, 40, 20) if tiny else (2700, 5000, 1000)
     where = ["--data", data, "--tokenizer", tokenizer]
     final = ["--checkpoint", distilled / "ema.pt", "--tokenizer", tokenizer]
     return [
