@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from dataset import RESTYLED, UNSEEN, Drawings, Prompts
+from objective import sequence_loss
 from sample import load_model
-from train_transformer import sequence_loss
 
 
 @torch.no_grad()

@@ -16,9 +16,9 @@ import torch
 from captions import STYLES
 from dataset import TRAIN, Drawings, Prompts
 from noise import Levels, noisy_inputs
+from objective import sequence_loss
 from sample import load_model
 from tokenize_pictures import VERSIONS
-from train_transformer import sequence_loss
 
 CAPTIONS = {
     "star": "yellow star",

@@ -15,16 +15,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 import ranks
-from dataset import RESTYLED, UNSEEN, Drawings, Prompts
+from checkpoint import Checkpoint
+from dataset import Drawings, Prompts
 from guidance import distilled_loss, guided_law
 from layout_probe import LayoutProbe
 from model import Config, Transformer
-from muon import Muon
 from noise import Levels, noisy_inputs, random_segments
+from objective import sequence_loss, validation_losses, with_own_drafts
+from optimisers import new_optimisers, set_learning_rate
 from run_log import RunLog
+
+SAVE_SECONDS = 120
+EMA_DECAY = 0.998
 
 TINY = {"width": 64, "layers": 2, "heads": 2, "kv_heads": 1, "feed_forward": 128}
 
@@ -101,57 +105,26 @@ def new_model(options, prompts_vocabulary, state):
     return model
 
 
-def new_optimisers(model, probe, scale):
-    matrices, tables, rest, sections = [], [], [], {}
-    for layer in model.layers:
-        half = layer.config.feed_forward
-        matrices += [layer.qkv.weight, layer.output.weight, layer.gate_up.weight, layer.down.weight]
-        sections[layer.qkv.weight] = layer.sections
-        sections[layer.gate_up.weight] = [half, half]
-    tables = [model.image_embedding.weight, model.text_embedding.weight]
-    known = {id(p) for p in matrices + tables}
-    rest = [p for p in model.parameters() if id(p) not in known]
-    rest += list(probe.parameters())
-    muon = Muon(matrices, sections, lr=0.02 * scale)
-    adam = torch.optim.AdamW(
-        [
-            {"params": [p for p in tables if p.requires_grad], "lr": 6e-3 * scale},
-            {"params": rest, "lr": 2e-3 * scale},
-        ],
-        betas=(0.9, 0.98),
-        weight_decay=0.0,
-    )
-    for optimiser in (muon, adam):
-        for group in optimiser.param_groups:
-            group["peak"] = group["lr"]
-    return [muon, adam]
-
-
-def sequence_loss(run, model, prompts, inputs, tokens):
-    """Cross-entropy [B, N] of every image token given inputs for all but the last; the logits; and
-    the hidden state that the layout probe reads."""
-    embeds = torch.cat([model.prompt_embeds(prompts), inputs], 1)
-    logits, middle = run(embeds, model.config.prompt, probed=True)
-    logits = logits.float()
-    loss = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
-    return loss.view(tokens.shape), logits, middle
+def freeze_what_must_stay(model, options):
+    """Fine-tuning keeps the embedding and its statistics; controls leave parts of the method out."""
+    if options.init and not model.frozen:
+        model.freeze_statistics()
+        if options.no_normalise:
+            model.mean.zero_()
+            model.std.fill_(1)
+    if options.no_timestep:
+        model.timestep_embedding.requires_grad_(False)
+    if model.frozen:
+        model.image_embedding.weight.requires_grad_(False)
 
 
 @torch.no_grad()
-def evaluate(model, prompts, tokens, schedule=None, level=0):
-    """Mean loss in nats per token; with a level, the middle half of the inputs is noisy."""
-    model.eval()
-    losses = []
-    generator_state = torch.get_rng_state()
-    torch.manual_seed(7)
-    for part, target in zip(prompts.split(32), tokens.split(32)):
-        levels = torch.zeros_like(target[:, :-1])
-        levels[:, 64:192] = level
-        with torch.autocast("cpu", torch.bfloat16):
-            inputs = noisy_inputs(model, target[:, :-1], levels, schedule)
-            losses.append(sequence_loss(model, model, part, inputs, target)[0].mean(1))
-    torch.set_rng_state(generator_state)
-    return torch.cat(losses).mean().item()
+def follow(ema, model, step):
+    decay = min(EMA_DECAY, (step + 1) / (step + 10))
+    for old, new in zip(ema.parameters(), model.parameters()):
+        old.lerp_(new, 1 - decay)
+    for old, new in zip(ema.buffers(), model.buffers()):
+        old.copy_(new)
 
 
 def train(options):
@@ -162,108 +135,48 @@ def train(options):
     data = Drawings(options.data, prompts, options.seed)
     init = torch.load(options.init, weights_only=True) if options.init else {}
     model = new_model(options, prompts.tokenizer.get_vocab_size(), init)
+    freeze_what_must_stay(model, options)
     schedule = Levels(count=model.config.levels)
-    weights = schedule.weights()
-    if init and not model.frozen:
-        model.freeze_statistics()
-        if options.no_normalise:
-            model.mean.zero_(), model.std.fill_(1)
-    if options.no_timestep:
-        model.timestep_embedding.requires_grad_(False)
-    if model.frozen:
-        model.image_embedding.weight.requires_grad_(False)
+    level_weights = schedule.weights()
     ema = copy.deepcopy(model)
-    teacher = copy.deepcopy(model).eval().requires_grad_(False) if options.distil else None
-    teach = teacher and (teacher if options.no_compile or options.tiny else torch.compile(teacher))
-    unconditional = prompts.encode([None])
     probe = LayoutProbe(model.config)
     if "probe" in init:
         probe.load_state_dict(init["probe"])
+    eager = options.no_compile or options.tiny
+    run = model if eager else torch.compile(model)
+    teacher = copy.deepcopy(model).eval().requires_grad_(False) if options.distil else None
+    teach = teacher if eager or not teacher else torch.compile(teacher)
+    unconditional = prompts.encode([None])
     optimisers = new_optimisers(model, probe, options.lr_scale)
-    checkpoint, step, seconds = options.out / "checkpoint.pt", 0, 0.0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        ema.load_state_dict(state["ema"])
-        probe.load_state_dict(state["probe"])
-        for optimiser, saved in zip(optimisers, state["optimisers"]):
-            optimiser.load_state_dict(saved)
-        step, seconds = state["step"], state["seconds"]
+    # Once guidance is in the weights it stays there, whatever they are trained on after.
+    facts = {"levels": schedule.as_dict(), "distilled": options.distil or init.get("distilled", 0)}
+    checkpoint = Checkpoint(options.out, model, ema, probe, optimisers, facts)
+    step, seconds = checkpoint.restore()
     # All ranks start from the same weights and go on with different samples.
     data.rng = np.random.default_rng([options.seed, step, ranks.rank()])
     torch.manual_seed(int(data.rng.integers(2**40)))
     parameters = [p for p in [*model.parameters(), *probe.parameters()] if p.requires_grad]
     batch = options.batch // ranks.count()
-    run = model if options.no_compile or options.tiny else torch.compile(model)
     log = RunLog(options.out / "log.jsonl" if first else "/dev/null", seconds)
     if first:
         count = sum(p.numel() for p in model.parameters())
         print(f"{count / 1e6:.2f} M parameters, {len(data)} drawings", flush=True)
+    last_save = last_validation = log.seconds()
 
-    def save(final=False):
-        state = {"config": model.config.as_dict(), "levels": schedule.as_dict()}
-        # Once guidance is in the weights it stays there, whatever they are trained on after.
-        state["distilled"] = options.distil or init.get("distilled", 0)
-        torch.save({**state, "model": ema.state_dict()}, options.out / "ema.pt")
-        if final:
-            return
-        state |= {"model": model.state_dict(), "ema": ema.state_dict()}
-        state |= {"probe": probe.state_dict()}
-        state |= {"optimisers": [optimiser.state_dict() for optimiser in optimisers]}
-        temporary = checkpoint.with_suffix(".tmp")
-        torch.save({**state, "step": step, "seconds": log.seconds()}, temporary)
-        temporary.replace(checkpoint)
-
-    def validate():
-        values = {}
-        for name, split in (("restyled", RESTYLED), ("unseen", UNSEEN)):
-            texts, tokens = data.validation(split)
-            values[name] = evaluate(ema, texts, tokens)
-            nothing = prompts.encode([None] * len(texts))
-            values[f"{name}_no_caption"] = evaluate(ema, nothing, tokens)
-            if model.frozen and name == "restyled":
-                for level in (1, 4, 8):
-                    values[f"level_{level}"] = evaluate(ema, texts, tokens, schedule, level)
-        return values
-
-    running, running_layout, shown, last_save, last_check = (
-        0.0,
-        0.0,
-        0,
-        log.seconds(),
-        log.seconds(),
-    )
-    last_validation = log.seconds()
     while step < options.steps:
-        progress = step / options.steps
-        tail = max(0.0, progress - options.decay_from) / (1 - options.decay_from)
-        factor = min(1.0, (step + 1) / 60) * (1 - (1 - options.decay_to) * tail)
-        for optimiser in optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = group["peak"] * factor
+        factor = set_learning_rate(
+            optimisers, step, options.steps, options.decay_from, options.decay_to
+        )
         texts, tokens = data.sample(batch)
         levels = random_segments(
-            len(tokens), tokens.shape[1] - 1, weights, options.noise, options.blind
+            len(tokens), tokens.shape[1] - 1, level_weights, options.noise, options.blind
         )
         model.train()
         if not model.frozen:
             model.measure_statistics()
         with torch.autocast("cpu", torch.bfloat16):
             inputs = noisy_inputs(model, tokens[:, :-1], levels, schedule)
-            drafted = int(round(options.drafts * len(tokens)))
-            if drafted and levels[:drafted].any():
-                # Inputs as Jacobi decoding sees them: what the model itself drafts from noise.
-                with torch.no_grad():
-                    model.eval()
-                    part = tokens[:drafted]
-                    _, logits, _ = sequence_loss(
-                        model, model, texts[:drafted], inputs[:drafted], part
-                    )
-                    model.train()
-                    drafts = logits.softmax(-1).flatten(0, 1).multinomial(1).view(part.shape)
-                wrong = model.image_embedding(drafts[:, :-1])
-                noisy = (levels[:drafted] > 0)[..., None]
-                inputs = torch.cat([torch.where(noisy, wrong, inputs[:drafted]), inputs[drafted:]])
+            inputs = with_own_drafts(model, texts, inputs, tokens, levels, options.drafts)
             losses, logits, middle = sequence_loss(run, model, texts, inputs, tokens)
             if teacher:
                 law = guided_law(teach, texts, unconditional, tokens, options.distil)
@@ -274,37 +187,30 @@ def train(options):
         ranks.average_gradients(parameters)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         if model.timestep_embedding.requires_grad:
+            # Clean inputs carry no timestep.
             model.timestep_embedding.grad[0] = 0
         for optimiser in optimisers:
             optimiser.step()
             optimiser.zero_grad()
-        decay = min(0.998, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for old, new in zip(ema.parameters(), model.parameters()):
-                old.lerp_(new, 1 - decay)
-        running += loss.item()
-        running_layout += layout.item()
-        shown += 1
+        follow(ema, model, step)
         step += 1
         if not first:
             continue
+        images = options.batch * step
+        log.add(tokens=options.batch * tokens.shape[1], loss=loss.item(), layout=layout.item())
         if step % 50 == 0:
-            rate = shown * options.batch * tokens.shape[1] / (log.seconds() - last_check)
-            means = {"loss": running / shown, "layout": running_layout / shown}
-            log.write(step=step, **means, lr=factor, tokens_per_second=round(rate))
-            running, running_layout, shown, last_check = 0.0, 0.0, 0, log.seconds()
-        if log.seconds() - last_save > 120:
-            save()
+            log.write_means(step=step, lr=factor)
+        if log.seconds() - last_save > SAVE_SECONDS:
+            checkpoint.save(step, log.seconds())
             last_save = log.seconds()
         if log.seconds() - last_validation > options.validate_minutes * 60:
-            log.write(step=step, samples=step * options.batch, **validate())
-            last_validation = last_check = log.seconds()
-            running, running_layout, shown = 0.0, 0.0, 0
-    if not first:
-        return
-    log.write(step=step, samples=step * options.batch, final=True, **validate())
-    save(final=True)
-    save()
+            log.write(step=step, samples=images, **validation_losses(ema, data, schedule))
+            last_validation = log.seconds()
+            log.forget()
+    if first:
+        values = validation_losses(ema, data, schedule)
+        log.write(step=step, samples=step * options.batch, final=True, **values)
+        checkpoint.save(step, log.seconds())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,66 @@
+"""What the transformer is trained to do: predict the next clean token, from clean inputs, from noise, and from
+its own drafts."""
+
+import torch
+import torch.nn.functional as F
+
+from dataset import RESTYLED, UNSEEN
+from noise import noisy_inputs
+
+
+def sequence_loss(run, model, prompts, inputs, tokens):
+    """Cross-entropy [B, N] of every image token given inputs for all but the last; the logits; and
+    the hidden state that the layout probe reads."""
+    embeds = torch.cat([model.prompt_embeds(prompts), inputs], 1)
+    logits, middle = run(embeds, model.config.prompt, probed=True)
+    logits = logits.float()
+    loss = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
+    return loss.view(tokens.shape), logits, middle
+
+
+def with_own_drafts(model, prompts, inputs, tokens, levels, share):
+    """Inputs as Jacobi decoding sees them: in a `share` of the samples, what the model itself drafts from
+    the noisy inputs takes their place."""
+    count = int(round(share * len(tokens)))
+    noisy = (levels[:count] > 0)[..., None]
+    if not noisy.any():
+        return inputs
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        _, logits, _ = sequence_loss(model, model, prompts[:count], inputs[:count], tokens[:count])
+        drafts = logits.softmax(-1).flatten(0, 1).multinomial(1).view(tokens[:count].shape)
+    model.train(training)
+    drafted = model.image_embedding(drafts[:, :-1])
+    return torch.cat([torch.where(noisy, drafted, inputs[:count]), inputs[count:]])
+
+
+@torch.no_grad()
+def mean_loss(model, prompts, tokens, schedule=None, level=0):
+    """Nats per token; with a level, the inputs of the middle half of the image are noisy."""
+    model.eval()
+    losses = []
+    generator_state = torch.get_rng_state()
+    torch.manual_seed(7)
+    for part, target in zip(prompts.split(32), tokens.split(32)):
+        levels = torch.zeros_like(target[:, :-1])
+        levels[:, 64:192] = level
+        with torch.autocast("cpu", torch.bfloat16):
+            inputs = noisy_inputs(model, target[:, :-1], levels, schedule)
+            losses.append(sequence_loss(model, model, part, inputs, target)[0].mean(1))
+    torch.set_rng_state(generator_state)
+    return torch.cat(losses).mean().item()
+
+
+def validation_losses(model, data, schedule):
+    """Nats per token of both validation splits, with their captions, without, and over noise."""
+    values = {}
+    for name, split in (("restyled", RESTYLED), ("unseen", UNSEEN)):
+        texts, tokens = data.validation(split)
+        nothing = data.prompts.encode([None] * len(texts))
+        values[name] = mean_loss(model, texts, tokens)
+        values[f"{name}_no_caption"] = mean_loss(model, nothing, tokens)
+        if model.frozen and name == "restyled":
+            for level in (1, 4, 8):
+                values[f"level_{level}"] = mean_loss(model, texts, tokens, schedule, level)
+    return values
