@@ -1,9 +1,9 @@
 #include "addon/generation.h"
 
+#include <chrono>
+
 #include "addon/arguments.h"
 #include "addon/promise_worker.h"
-
-#include <chrono>
 
 namespace sjd2::addon {
 namespace {

@@ -61,8 +61,8 @@ OnnxTransformer::OnnxTransformer(const OnnxDecoder& decoder, Device& device, int
   const DecoderShape& d = decoder.shape();
   const size_t rows = d.transformer.rows;
   inputs_ = Buffer<float>(device, rows * max_inputs * d.transformer.hidden);
-  logits_ = Buffer<std::byte>(device, rows * max_logits * d.transformer.vocabulary *
-                                          element_bytes(d.transformer.logits));
+  logits_ = Buffer<std::byte>(
+      device, rows * max_logits * d.transformer.vocabulary * element_bytes(d.transformer.logits));
   cache_ = Buffer<std::byte>(device, rows * d.layers * 2 * d.kv_heads * d.transformer.max_length *
                                          d.head_size * element_bytes(d.cache));
   past_ = Buffer<int32_t>(host(), rows);
@@ -110,10 +110,10 @@ const ort::Binding& OnnxTransformer::binding(int32_t count, int32_t logits) {
   for (int32_t layer = 0; layer < d.layers; ++layer) {
     for (int32_t row = 0; row < t.rows; ++row) {
       for (const char* part : kParts) {
-        binding.in_place(cache_name("past_key_values", layer, row, part),
-                         cache_name("present", layer, row, part),
-                         tensor(next, plane, {1, d.kv_heads, t.max_length, d.head_size},
-                                element_kind(d.cache)));
+        binding.in_place(
+            cache_name("past_key_values", layer, row, part),
+            cache_name("present", layer, row, part),
+            tensor(next, plane, {1, d.kv_heads, t.max_length, d.head_size}, element_kind(d.cache)));
         next += plane;
       }
     }

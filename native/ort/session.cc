@@ -18,12 +18,18 @@ const TensorSpec& find(const std::vector<TensorSpec>& specs, const std::string& 
 
 std::string type_name(int element) {
   switch (element) {
-    case kFloat32: return "float32";
-    case kInt32: return "int32";
-    case kInt64: return "int64";
-    case kFloat16: return "float16";
-    case kBFloat16: return "bfloat16";
-    default: return "ONNX element type " + std::to_string(element);
+    case kFloat32:
+      return "float32";
+    case kInt32:
+      return "int32";
+    case kInt64:
+      return "int64";
+    case kFloat16:
+      return "float16";
+    case kBFloat16:
+      return "bfloat16";
+    default:
+      return "ONNX element type " + std::to_string(element);
   }
 }
 

@@ -26,7 +26,9 @@ class OnnxDecoder:
         half = types["past_key_values.0.0.key"] == "tensor(float16)"
         kind_of_float = np.float16 if half else np.float32
         self.caches = {
-            f"{layer}.{row}.{kind}": ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, kind_of_float))
+            f"{layer}.{row}.{kind}": ort.OrtValue.ortvalue_from_numpy(
+                np.zeros(shape, kind_of_float)
+            )
             for layer in range(m["layers"])
             for row in range(rows)
             for kind in ("key", "value")
