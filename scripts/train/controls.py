@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from chain import SCRIPTS, run, weights
+from chain import SCRIPTS, run
 
 NOISE = ["--noise", 0.5]
 # Fine-tuning flags by name; "blind" is the recipe of chain.py, "from-the-start" has noise in pre-training, too.
@@ -42,7 +42,7 @@ def steps(root, results, count, names):
             pretrain += ["--decay-to", 0.3, "--dropout", 0]
             commands.append((f"{name}: pre-training", pretrained / "done", pretrain))
         train = [*python, SCRIPTS / "train/train_transformer.py", *where, "--out", folder]
-        train += ["--init", weights(pretrained), "--steps", count, "--dropout", 0]
+        train += ["--init", pretrained / "ema.pt", "--steps", count, "--dropout", 0]
         train += ["--lr-scale", 0.8, "--decay-from", 0.2, "--seed", 2, *CONTROLS[name]]
         package = [*python, SCRIPTS / "export/package.py", "--data", root / "data"]
         package += ["--tokenizer", root / "image_tokenizer", "--checkpoint", folder / "ema.pt"]

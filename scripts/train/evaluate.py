@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import precision
 from dataset import RESTYLED, UNSEEN, Drawings, Prompts
 from objective import sequence_loss
 from sample import load_model
@@ -23,7 +24,7 @@ def losses(model, prompts, tokens):
     """Mean loss [B] of images given prompts."""
     found = []
     for part, target in zip(prompts.split(32), tokens.split(32)):
-        with torch.autocast("cpu", torch.bfloat16):
+        with precision.mixed():
             inputs = model.image_embedding(target[:, :-1])
             found.append(sequence_loss(model, model, part, inputs, target)[0].mean(1))
     return torch.cat(found)

@@ -2,6 +2,7 @@
 
 import torch
 
+import precision
 from ranks import shared_work
 
 
@@ -9,7 +10,7 @@ from ranks import shared_work
 def orthogonalise(matrices, steps=4):
     """Newton-Schulz iteration on [n, rows, columns] towards the nearest semi-orthogonal matrices."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrices.bfloat16()
+    x = matrices.bfloat16() if precision.FAST_BFLOAT16 else matrices
     tall = x.shape[1] > x.shape[2]
     if tall:
         x = x.transpose(1, 2)

@@ -4,6 +4,7 @@ its own drafts."""
 import torch
 import torch.nn.functional as F
 
+import precision
 from dataset import RESTYLED, UNSEEN
 from noise import noisy_inputs
 
@@ -45,7 +46,7 @@ def mean_loss(model, prompts, tokens, schedule=None, level=0):
     for part, target in zip(prompts.split(32), tokens.split(32)):
         levels = torch.zeros_like(target[:, :-1])
         levels[:, 64:192] = level
-        with torch.autocast("cpu", torch.bfloat16):
+        with precision.mixed():
             inputs = noisy_inputs(model, target[:, :-1], levels, schedule)
             losses.append(sequence_loss(model, model, part, inputs, target)[0].mean(1))
     torch.set_rng_state(generator_state)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import precision
 from captions import POPULAR, STYLES
 from dataset import RESTYLED, STYLE_WEIGHTS, UNSEEN, Drawings, Prompts
 from evaluation_encoder import EvaluationEncoder
@@ -144,7 +145,7 @@ def main():
         for group in optimiser.param_groups:
             group["lr"] = options.lr * warm * (0.5 + 0.5 * math.cos(math.pi * progress))
         ids, indices = data.sample(options.batch, unconditional=0)
-        with torch.autocast("cpu", torch.bfloat16):
+        with precision.mixed():
             images = disturb(data.images(indices))
             loss = model.loss(images, data.words(ids), data.group(indices))
         optimiser.zero_grad()

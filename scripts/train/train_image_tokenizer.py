@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import precision
 from image_tokenizer import ImageTokenizer
 from run_log import RunLog
 
@@ -112,7 +113,7 @@ def main():
             group["lr"] = options.lr * warm * (0.5 + 0.5 * math.cos(math.pi * progress))
         image = load_images(pictures, rng.choice(train, options.batch, replace=False))
         image = rotate_hue(image).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with precision.mixed():
             vectors, (b, h, w) = model.vectors(image)
             if step < PLAIN_STEPS:
                 quantised, commitment = vectors, vectors.square().mean() * 1e-3

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import precision
 import ranks
 from checkpoint import Checkpoint
 from dataset import Drawings, Prompts
@@ -174,7 +175,7 @@ def train(options):
         model.train()
         if not model.frozen:
             model.measure_statistics()
-        with torch.autocast("cpu", torch.bfloat16):
+        with precision.mixed():
             inputs = noisy_inputs(model, tokens[:, :-1], levels, schedule)
             inputs = with_own_drafts(model, texts, inputs, tokens, levels, options.drafts)
             losses, logits, middle = sequence_loss(run, model, texts, inputs, tokens)

@@ -1,4 +1,5 @@
 import type { NativePass } from '../native/addon';
+import { PassCost } from './pass-cost';
 
 /** Says how wide the next passes are. */
 export interface WindowController {
@@ -23,33 +24,47 @@ export class FixedWindow implements WindowController {
 /** Widths that `auto` chooses from; beyond 64 short images gain nothing (docs/decoding.md). */
 const WIDTHS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64];
 /**
- * Measured first, so that the costs between and beyond them can be interpolated. In a row: the first
- * pass of a new width also pays for a new binding and memory plan, and only the others count.
+ * Measured first. In a row: the first pass of a new width also pays for a new binding and memory plan,
+ * and only the others count.
  */
 const PROBES = [
-  { width: 16, passes: 3 },
+  { width: 16, passes: 4 },
   { width: 8, passes: 4 },
   { width: 4, passes: 3 },
   { width: 1, passes: 3 },
 ];
 const FIRST_WIDTH = 16;
-/** Tokens per pass grow like W^p on every model and coupling measured; p lies around 0.45. */
-const PRIOR_EXPONENT = 0.45;
-/** Passes of evidence that the prior exponent counts for. */
-const PRIOR_PASSES = 24;
-/** After so many passes at the best width a neighbour is tried, since costs drift on shared machines. */
-const STEADY = 10;
+/** Passes at the best width before another one is tried: half as wide, next time twice as wide. */
+const STEADY = 16;
+/** The same where a single token is best: there, a try is worth least and costs most. */
+const STEADY_SINGLE = 64;
 /** Two, since the first one of another width does not count. */
 const TRIES = 2;
-/** Times kept per width; their median ignores a pass that another program disturbed. */
-const MEMORY = 9;
+/** A width is left for one that promises this much more; the best width is a flat optimum. */
+const WORTH_A_CHANGE = 1.02;
+/** Passes at one width before what they commit says anything about it: until then, drafts are of another. */
+const SETTLED = 3;
+/** Tokens per pass grow like W^(p - bend) on every model and coupling measured; p lies between 0.45 and 0.65. */
+const PRIOR_EXPONENT = 0.5;
+/** Passes of evidence that the prior exponent counts for. */
+const PRIOR_PASSES = 24;
+
+/**
+ * A power law holds up to 16 tokens; beyond, acceptance falls behind it. The default model's exponents at
+ * windows of 16, 32 and 64 are 0.63, 0.60 and 0.54 with sjd2 and 0.57, 0.55 and 0.49 with sjd (docs/results).
+ * Half of that: other models' images are larger, and theirs fall behind later.
+ */
+function bend(width: number): number {
+  const doublings = Math.max(0, Math.log2(width / 16));
+  return 0.01 * doublings * (doublings + 0.5);
+}
 
 /**
  * What a generator has learnt about passes: what they cost by width, and how fast tokens per pass
  * grow with the width. It outlives images: the second one starts with what the first one measured.
  */
 export class PassKnowledge {
-  private readonly seconds = new Map<number, number[]>();
+  private readonly cost = new PassCost();
   private readonly acceptance = new Map<number, { passes: number; tokens: number }>();
 
   private probed = 0;
@@ -59,53 +74,37 @@ export class PassKnowledge {
     return PROBES[this.probed++];
   }
 
-  record(width: number, seconds: number, tokens: number): void {
-    const times = this.seconds.get(width) ?? [];
-    times.push(seconds);
-    if (times.length > MEMORY) times.shift();
-    this.seconds.set(width, times);
+  recordSeconds(width: number, seconds: number): void {
+    this.cost.record(width, seconds);
+  }
+
+  recordTokens(width: number, tokens: number): void {
     if (width < 2) return;
     const seen = this.acceptance.get(width) ?? { passes: 0, tokens: 0 };
     this.acceptance.set(width, { passes: seen.passes + 1, tokens: seen.tokens + tokens });
   }
 
-  /** p in E[tokens per pass] = W^p. */
-  get exponent(): number {
+  /** The width with the most expected tokens per second; `current`, unless another is worth the change. */
+  best(capacity: number, current?: number): number {
+    // Generations side by side share the probes, and may use them up before one of them counts.
+    if (!this.cost.known) return Math.min(FIRST_WIDTH, capacity);
+    const exponent = this.exponent();
+    const rate = (width: number) => width ** (exponent - bend(width)) / this.cost.of(width);
+    const best = WIDTHS.filter((w) => w <= capacity).reduce((a, b) => (rate(b) > rate(a) ? b : a));
+    return current && rate(best) < WORTH_A_CHANGE * rate(current) ? current : best;
+  }
+
+  /** p in E[tokens per pass] = W^(p - bend(W)). */
+  private exponent(): number {
     let weight = PRIOR_PASSES;
     let sum = PRIOR_PASSES * PRIOR_EXPONENT;
     for (const [width, { passes, tokens }] of this.acceptance) {
       // A wide pass says more about the exponent than a narrow one: d ln W^p / dp = ln W.
       const evidence = passes * Math.log2(width);
       weight += evidence;
-      sum += (evidence * Math.log(tokens / passes)) / Math.log(width);
+      sum += evidence * (Math.log(tokens / passes) / Math.log(width) + bend(width));
     }
     return sum / weight;
-  }
-
-  /** Expected seconds of a pass, interpolated between (and extrapolated beyond) measured widths. */
-  cost(width: number): number {
-    const known = [...this.seconds.keys()].sort((a, b) => a - b);
-    const at = known.findIndex((w) => w >= width);
-    const high = at < 0 ? known.length - 1 : Math.max(at, Math.min(1, known.length - 1));
-    const [w0, w1] = [known[Math.max(high - 1, 0)] as number, known[high] as number];
-    const [c0, c1] = [this.median(w0), this.median(w1)];
-    if (w0 === w1) return c1;
-    // A measured cost that falls with the width is noise; extrapolation must not turn it into gain.
-    return c0 + (Math.max(0, c1 - c0) * (width - w0)) / (w1 - w0);
-  }
-
-  /** The width with the most expected tokens per second. */
-  best(capacity: number): number {
-    // Generations side by side share the probes, and may use them up before one of them counts.
-    if (this.seconds.size === 0) return Math.min(FIRST_WIDTH, capacity);
-    const exponent = this.exponent;
-    const rate = (width: number) => width ** exponent / this.cost(width);
-    return WIDTHS.filter((w) => w <= capacity).reduce((a, b) => (rate(b) > rate(a) ? b : a));
-  }
-
-  private median(width: number): number {
-    const times = [...(this.seconds.get(width) as number[])].sort((a, b) => a - b);
-    return times[times.length >> 1] as number;
   }
 }
 
@@ -115,11 +114,13 @@ export class PassKnowledge {
  */
 export class AutoWindow implements WindowController {
   readonly capacity: number;
-  private passes = 0;
-  private width = 0;
-  /** Passes since a neighbour was tried (that included, below 0), and how often one was. */
-  private steady = 0;
+  private best: number | undefined;
   private turns = 0;
+  /** What is under way: a trip to the worker thread may end before it is done. */
+  private plan = { width: 0, passes: 0 };
+  /** The width of the last pass, and how many had it in a row. */
+  private width = 0;
+  private row = 0;
 
   constructor(
     private readonly knowledge: PassKnowledge,
@@ -129,23 +130,28 @@ export class AutoWindow implements WindowController {
   }
 
   next() {
-    const probe = this.knowledge.takeProbe();
-    if (probe) return { ...probe, width: Math.min(probe.width, this.capacity) };
-    const best = this.knowledge.best(this.capacity);
-    if (this.steady < STEADY) return { width: best, passes: STEADY - this.steady };
-    this.steady = -TRIES;
-    const step = this.turns++ % 2 === 0 ? -1 : 1;
-    const neighbour = WIDTHS[WIDTHS.indexOf(best) + step];
-    const fits = neighbour !== undefined && neighbour <= this.capacity;
-    return { width: fits ? neighbour : best, passes: TRIES };
+    if (this.plan.passes <= 0) {
+      const { width, passes } = this.knowledge.takeProbe() ?? this.choose();
+      this.plan = { width: Math.max(1, Math.min(width, this.capacity)), passes };
+    }
+    return { ...this.plan };
   }
 
   observe(pass: NativePass): void {
-    // The first pass also feeds the prompt; and see PROBES for the first pass of a width.
-    if (this.passes++ > 0 && pass.window === this.width) {
-      this.knowledge.record(pass.window, pass.seconds, pass.tokens.length);
-    }
+    this.plan.passes--;
+    // The very first pass also feeds the prompt: it is in no row.
+    this.row = pass.window === this.width ? this.row + 1 : this.width === 0 ? 0 : 1;
     this.width = pass.window;
-    this.steady++;
+    if (this.row > 1) this.knowledge.recordSeconds(pass.window, pass.seconds);
+    if (this.row > SETTLED) this.knowledge.recordTokens(pass.window, pass.tokens.length);
+  }
+
+  /** In turns: the best width, half of it, the best again, twice of it. */
+  private choose() {
+    this.best = this.knowledge.best(this.capacity, this.best);
+    const turn = this.turns++ % 4;
+    const steady = this.best === 1 ? STEADY_SINGLE : STEADY;
+    if (turn % 2 === 0) return { width: this.best, passes: steady };
+    return { width: turn === 1 ? this.best >> 1 : 2 * this.best, passes: TRIES };
   }
 }
