@@ -3,8 +3,11 @@
  * and seeds. All configurations take turns within a prompt, so that their ratios hold on a machine
  * whose speed drifts; `ar` is the baseline of its own turn.
  *
- *   npm run bench -- [--prompts 16] [--windows 8,16,32] [--threads 0] [--model emoji] [--json]
+ *   npm run bench -- [--prompts 16] [--decoders sjd,sjd2] [--couplings independent,maximal,gumbel]
+ *                    [--windows 8,16,32] [--threads 0] [--model emoji] [--json]
  *                    [--save docs/bench/decoders.json]
+ *
+ * `ar` and `window: auto` with the defaults are always there.
  */
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -20,6 +23,8 @@ const PROMPTS = EVALUATION_PROMPTS.slice(0, 16);
 const { values: flags } = parseArgs({
   options: {
     prompts: { type: 'string', default: '16' },
+    decoders: { type: 'string', default: 'sjd,sjd2' },
+    couplings: { type: 'string', default: 'independent,maximal,gumbel' },
     windows: { type: 'string', default: '8,16,32' },
     threads: { type: 'string', default: '0' },
     model: { type: 'string', default: 'emoji' },
@@ -35,8 +40,8 @@ const samples = Array.from({ length: Number(flags.prompts) }, (_, i) => ({
 }));
 
 const configurations = [{ decoder: 'ar' }];
-for (const decoder of ['sjd', 'sjd2']) {
-  for (const coupling of ['independent', 'maximal', 'gumbel']) {
+for (const decoder of flags.decoders.split(',')) {
+  for (const coupling of flags.couplings.split(',')) {
     for (const window of windows) configurations.push({ decoder, coupling, window });
   }
 }
@@ -86,6 +91,7 @@ function summarise({ decoder, coupling = 'gumbel', window = 1 }, own, baseline) 
     passes: mean(own.map((run) => run.passes)),
     tokensPerPass: mean(compressions),
     standardError: standardError(compressions),
+    secondsInAll: own.reduce((sum, run) => sum + run.seconds, 0),
     secondsPerImage: median(own.map((run) => run.seconds)),
     speedup: median(ratios),
     speedupQuartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
@@ -103,14 +109,14 @@ function summarise({ decoder, coupling = 'gumbel', window = 1 }, own, baseline) 
 
 function printTable({ machine, samples: count, results: rows }) {
   console.log(
-    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; ${count} prompts; medians, ` +
+    `${machine.cpu} (${machine.vectors}), ${machine.cores} cores, Node ${machine.node}; ${count} prompts; medians, ` +
       'means ± standard error; speed-up = seconds of ar / seconds, in the same turn\n',
   );
   console.log(
-    '| decoder | coupling | window | passes | tokens per pass | s per image | speed-up (quartiles) ' +
+    '| decoder | coupling | window | passes | tokens per pass | s in all | s per image | speed-up (quartiles) ' +
       '| ms per pass: all = model + kernels + rest | image decoder ms | NLL per token |',
   );
-  console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |');
+  console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |');
   for (const r of rows) {
     const cells = [
       r.decoder,
@@ -118,6 +124,7 @@ function printTable({ machine, samples: count, results: rows }) {
       r.window,
       r.passes.toFixed(1),
       `${r.tokensPerPass.toFixed(2)} ± ${r.standardError.toFixed(2)}`,
+      r.secondsInAll.toFixed(2),
       r.secondsPerImage.toFixed(3),
       `${r.speedup.toFixed(2)} (${r.speedupQuartiles.map((q) => q.toFixed(2)).join('-')})`,
       `${r.passMs.toFixed(2)} = ${r.modelMs.toFixed(2)} + ${r.kernelMs.toFixed(2)} + ${r.otherMs.toFixed(2)}`,

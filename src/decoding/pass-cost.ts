@@ -28,8 +28,9 @@ export class PassCost {
   /** Cost of a single token as a multiple of the line. */
   private single = 1;
 
-  get known(): boolean {
-    return this.passes.length > 0;
+  /** Passes in memory. */
+  get count(): number {
+    return this.passes.length;
   }
 
   record(width: number, seconds: number): void {

@@ -34,10 +34,13 @@ const PROBES = [
   { width: 1, passes: 3 },
 ];
 const FIRST_WIDTH = 16;
-/** Passes at the best width before another one is tried: half as wide, next time twice as wide. */
-const STEADY = 16;
-/** The same where a single token is best: there, a try is worth least and costs most. */
-const STEADY_SINGLE = 64;
+/**
+ * Passes at the best width before another one is tried, half as wide and twice as wide in turn: at first;
+ * once the costs are known; and where a single token is best, so that a try is worth least and costs most.
+ */
+const STEADY = { learning: 16, learnt: 48, single: 64 };
+/** Passes after which costs are known. */
+const LEARNT = 320;
 /** Two, since the first one of another width does not count. */
 const TRIES = 2;
 /** A width is left for one that promises this much more; the best width is a flat optimum. */
@@ -74,6 +77,10 @@ export class PassKnowledge {
     return PROBES[this.probed++];
   }
 
+  get learnt(): boolean {
+    return this.cost.count >= LEARNT;
+  }
+
   recordSeconds(width: number, seconds: number): void {
     this.cost.record(width, seconds);
   }
@@ -87,7 +94,7 @@ export class PassKnowledge {
   /** The width with the most expected tokens per second; `current`, unless another is worth the change. */
   best(capacity: number, current?: number): number {
     // Generations side by side share the probes, and may use them up before one of them counts.
-    if (!this.cost.known) return Math.min(FIRST_WIDTH, capacity);
+    if (this.cost.count === 0) return Math.min(FIRST_WIDTH, capacity);
     const exponent = this.exponent();
     const rate = (width: number) => width ** (exponent - bend(width)) / this.cost.of(width);
     const best = WIDTHS.filter((w) => w <= capacity).reduce((a, b) => (rate(b) > rate(a) ? b : a));
@@ -150,7 +157,8 @@ export class AutoWindow implements WindowController {
   private choose() {
     this.best = this.knowledge.best(this.capacity, this.best);
     const turn = this.turns++ % 4;
-    const steady = this.best === 1 ? STEADY_SINGLE : STEADY;
+    const experience = this.knowledge.learnt ? 'learnt' : 'learning';
+    const steady = STEADY[this.best === 1 ? 'single' : experience];
     if (turn % 2 === 0) return { width: this.best, passes: steady };
     return { width: turn === 1 ? this.best >> 1 : 2 * this.best, passes: TRIES };
   }
