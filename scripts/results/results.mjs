@@ -1,9 +1,9 @@
 /**
  * `npm run results`: fills the tables of docs/results.md and draws its plots and pictures, from what
- * `npm run eval -- --json docs/results/NAME.json` measured.
+ * `npm run eval -- --json docs/results/NAME.json` measured; and the tables of benchmarks in other
+ * documents, from what `npm run bench` and `npm run bench:kernels` saved in docs/bench.
  *
- *   npm run results -- [--results docs/results] [--document docs/results.md]
- *                      [--images docs/images/results] [--model emoji] [--no-pictures]
+ *   npm run results -- [--model emoji] [--no-pictures]
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -19,32 +19,24 @@ import { viewOf } from './views.mjs';
 const { values: flags } = parseArgs({
   allowNegative: true,
   options: {
-    results: { type: 'string', default: 'docs/results' },
-    document: { type: 'string', default: 'docs/results.md' },
-    images: { type: 'string', default: 'docs/images/results' },
     model: { type: 'string', default: 'emoji' },
     pictures: { type: 'boolean', default: true },
   },
 });
 
-const reports = new Map(
-  (existsSync(flags.results) ? readdirSync(flags.results) : [])
-    .filter((file) => file.endsWith('.json'))
-    .sort()
-    .map((file) => [
-      basename(file, '.json'),
-      JSON.parse(readFileSync(join(flags.results, file), 'utf8')),
-    ]),
-);
+const IMAGES = 'docs/images/results';
+const DOCUMENTS = ['docs/results.md', 'docs/decoding.md', 'docs/kernels.md', 'README.md'];
+
+const reports = new Map([...recorded('docs/results', ''), ...recorded('docs/bench', 'bench/')]);
 if (!reports.has('sweep')) {
   console.error(
-    `Expected ${flags.results}/sweep.json: run npm run eval -- --json ${flags.results}/sweep.json`,
+    'Expected docs/results/sweep.json: run npm run eval -- --json docs/results/sweep.json',
   );
   process.exit(1);
 }
 
-mkdirSync(flags.images, { recursive: true });
-const write = (name, contents) => writeFileSync(join(flags.images, name), contents);
+mkdirSync(IMAGES, { recursive: true });
+const write = (name, contents) => writeFileSync(join(IMAGES, name), contents);
 
 const sweep = reports.get('sweep');
 const windows = windowsOf(sweep.results);
@@ -54,10 +46,24 @@ write('passes.svg', passesPlot(sweep));
 write('histogram.svg', histogramPlot(sweep, window));
 write('quality.svg', qualityPlot(sweep, reports.get('relaxed')));
 
-const document = readFileSync(flags.document, 'utf8');
-writeFileSync(
-  flags.document,
-  fillMarkers(document, (name) => viewOf(name, reports)),
-);
-if (flags.pictures) await drawPictures(flags.model, flags.images, write);
-console.log(`${flags.document} and ${flags.images}: from ${[...reports.keys()].join(', ')}`);
+for (const document of DOCUMENTS) {
+  const text = readFileSync(document, 'utf8');
+  writeFileSync(
+    document,
+    fillMarkers(text, (name) => viewOf(name, reports)),
+  );
+}
+if (flags.pictures) await drawPictures(flags.model, IMAGES, write);
+console.log(`${DOCUMENTS.join(', ')} and ${IMAGES}: from ${[...reports.keys()].join(', ')}`);
+
+/** The reports in a folder: name without .json, and contents. */
+function recorded(folder, prefix) {
+  const files = existsSync(folder) ? readdirSync(folder) : [];
+  return files
+    .filter((file) => file.endsWith('.json'))
+    .sort()
+    .map((file) => [
+      `${prefix}${basename(file, '.json')}`,
+      JSON.parse(readFileSync(join(folder, file), 'utf8')),
+    ]);
+}

@@ -1,4 +1,4 @@
-/** The tables of docs/results.md by the name in their marker: `FILE VIEW`. */
+/** The tables of the documents by the name in their marker: `FILE VIEW`. */
 import {
   machineLine,
   plusMinus,
@@ -7,6 +7,7 @@ import {
   speedTable,
   table,
 } from '../eval/table.mjs';
+import { benchMachine, decodersTable, kernelsTable, windowsTable } from './bench-views.mjs';
 import { publishedTable } from './published.mjs';
 import { best, families, familyOf, strict } from './rows.mjs';
 
@@ -18,15 +19,19 @@ const VIEWS = {
   published: publishedTable,
   encoder: encoderTable,
   damage: damageTable,
+  'bench-machine': benchMachine,
+  decoders: decodersTable,
+  windows: windowsTable,
+  kernels: kernelsTable,
 };
 
 /** @param reports file name without .json -> report */
 export function viewOf(marker, reports) {
   const [file, name] = marker.split(' ');
   if (file === 'weights') return weightsTable(reports);
-  if (!(name in VIEWS)) throw new Error(`docs/results.md asks for ${marker}, which nothing makes`);
+  if (!(name in VIEWS)) throw new Error(`A document asks for ${marker}, which nothing makes`);
   const report = reports.get(file);
-  return report ? VIEWS[name](report) : `Not measured yet: docs/results/${file}.json is missing.`;
+  return report ? VIEWS[name](report) : `Not measured yet: there is no ${file}.json.`;
 }
 
 /** Of each decoder and coupling the row with the fewest passes and the one with the least time. */
