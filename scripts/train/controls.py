@@ -1,8 +1,8 @@
 """What each part of the fine-tuning is worth: the same pre-trained weights, the same number of steps, one
 switch at a time, the same rows of `npm run eval`.
 
-python scripts/train/controls.py              about an hour on two quiet cores, after chain.py
-python scripts/train/controls.py --only clean,noise
+python scripts/train/controls.py              some hours on two quiet cores, after chain.py
+python scripts/train/controls.py --only clean,drafts --steps 900
 python scripts/train/controls.py --list       the single commands
 """
 
@@ -24,6 +24,7 @@ CONTROLS = {
     "from-the-start": NOISE,
 }
 PRETRAINING_STEPS = 2700
+STEPS = 300  # of fine-tuning; a control of another length carries its number of steps in its name
 ROWS = ["--decoders", "sjd,sjd2", "--couplings", "gumbel", "--windows", 32, "--steps", "1,2,4"]
 
 
@@ -32,10 +33,11 @@ def steps(root, results, count, names):
     python = [sys.executable]
     where = ["--data", root / "data", "--tokenizer", root / "image_tokenizer"]
     commands = []
-    for name in names:
+    for control in names:
+        name = control if count == STEPS else f"{control}-{count}"
         folder = root / "controls" / name
         pretrained = root / "pretrained"
-        if name == "from-the-start":
+        if control == "from-the-start":
             pretrained = folder / "pretrained"
             pretrain = [*python, SCRIPTS / "train/train_transformer.py", *where, *NOISE]
             pretrain += ["--out", pretrained, "--steps", PRETRAINING_STEPS]
@@ -43,7 +45,7 @@ def steps(root, results, count, names):
             commands.append((f"{name}: pre-training", pretrained / "done", pretrain))
         train = [*python, SCRIPTS / "train/train_transformer.py", *where, "--out", folder]
         train += ["--init", pretrained / "ema.pt", "--steps", count, "--dropout", 0]
-        train += ["--lr-scale", 0.8, "--decay-from", 0.2, "--seed", 2, *CONTROLS[name]]
+        train += ["--lr-scale", 0.8, "--decay-from", 0.2, "--seed", 2, *CONTROLS[control]]
         package = [*python, SCRIPTS / "export/package.py", "--data", root / "data"]
         package += ["--tokenizer", root / "image_tokenizer", "--checkpoint", folder / "ema.pt"]
         package += ["--name", name, "--out", folder / "package"]
@@ -61,7 +63,7 @@ def main():
     )
     parser.add_argument("--root", type=Path, default=Path("training"))
     parser.add_argument("--results", type=Path, default=Path("docs/results"))
-    parser.add_argument("--steps", type=int, default=500, help="of fine-tuning")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of fine-tuning")
     parser.add_argument("--only", default=",".join(CONTROLS), help="of " + ", ".join(CONTROLS))
     parser.add_argument("--list", action="store_true", help="print the commands and stop")
     options = parser.parse_args()

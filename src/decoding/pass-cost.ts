@@ -1,11 +1,11 @@
 /** Passes remembered: some seventy tries of other widths. */
 const MEMORY = 640;
-/** New passes before the line is fitted again, which takes about a millisecond. */
+/** New passes before the line is fitted again, which takes half a millisecond. */
 const REFIT = 32;
 /** Consecutive passes that are taken to run at one pace of the machine. */
 const MOMENT = 16;
-/** Rounds of reweighting; the line stands still after about five. */
-const ROUNDS = 8;
+/** Rounds of reweighting, each fit going on from the line before. */
+const ROUNDS = 4;
 /** Relative errors below this weigh the same, so that no weight becomes infinite. */
 const NEGLIGIBLE = 0.02;
 
