@@ -156,6 +156,32 @@ Problem random_problem(Shape shape, ElementType type, int32_t rows, int32_t coun
   return problem;
 }
 
+void sweep(const std::vector<int32_t>& vocabularies, const std::vector<int32_t>& counts,
+           const std::vector<Cut>& cuts,
+           const std::function<void(const Problem& problem, uint64_t seed)>& judge) {
+  uint64_t seed = 1;
+  for (int32_t vocabulary : vocabularies) {
+    for (int32_t count : counts) {
+      for (Shape shape : kShapes) {
+        for (const Cut& cut : cuts) {
+          for (Coupling coupling : kCouplings) {
+            ++seed;
+            const ElementType type = kTypes[seed / 3 % 3];
+            const int32_t rows = 1 + static_cast<int32_t>(seed / 2 % 2);
+            Problem problem = random_problem(shape, type, rows, count, vocabulary, seed);
+            problem.settings.coupling = coupling;
+            problem.settings.sampler.temperature = cut.temperature;
+            problem.settings.sampler.top_k = cut.top_k;
+            problem.settings.sampler.top_p = cut.top_p;
+            if (coupling == Coupling::Gumbel && seed % 2 == 0) problem.laws.clear();
+            judge(problem, seed);
+          }
+        }
+      }
+    }
+  }
+}
+
 Outcome run_verify(const Kernels& kernels, Problem problem, int32_t threads) {
   const VerifyArgs& settings = problem.settings;
   problem.scratch.assign(verify_scratch_floats(settings.vocabulary, settings.window.count, threads),

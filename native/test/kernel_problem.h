@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -24,6 +25,10 @@ enum class Shape {
 };
 inline constexpr Shape kShapes[] = {Shape::Normal, Shape::Peaked, Shape::Flat,    Shape::Nearly,
                                     Shape::Masked, Shape::Ties,   Shape::Extreme, Shape::Sorted};
+
+inline constexpr Coupling kCouplings[] = {Coupling::Independent, Coupling::Maximal,
+                                          Coupling::Gumbel};
+inline constexpr ElementType kTypes[] = {ElementType::F32, ElementType::F16, ElementType::BF16};
 
 // The reference and every instruction set that this machine can run.
 const std::vector<cpu::Target>& implementations();
@@ -59,6 +64,19 @@ struct Outcome {
 // (drafts drawn from them; one in eight missing), random levels.
 Problem random_problem(Shape shape, ElementType type, int32_t rows, int32_t count,
                        int32_t vocabulary, uint64_t seed);
+
+// How much of a law is cut off.
+struct Cut {
+  float temperature;
+  int32_t top_k;
+  float top_p;
+};
+
+// Judges a random problem of every vocabulary, count, shape, cut and coupling; types, one or two
+// rows, and with Gumbel coupling the presence of laws, change from one to the next.
+void sweep(const std::vector<int32_t>& vocabularies, const std::vector<int32_t>& counts,
+           const std::vector<Cut>& cuts,
+           const std::function<void(const Problem& problem, uint64_t seed)>& judge);
 
 // Runs on copies: `problem` stays as it is.
 Outcome run_verify(const Kernels& kernels, Problem problem, int32_t threads = 1);

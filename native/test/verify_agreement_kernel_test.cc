@@ -5,15 +5,6 @@
 namespace sjd2::test {
 namespace {
 
-constexpr Coupling kCouplings[] = {Coupling::Independent, Coupling::Maximal, Coupling::Gumbel};
-constexpr ElementType kTypes[] = {ElementType::F32, ElementType::F16, ElementType::BF16};
-
-struct Cut {
-  float temperature;
-  int32_t top_k;
-  float top_p;
-};
-
 // The best target and the reference are judged; every other target must give the best one's bits.
 void check_all(const Problem& problem) {
   const std::string reference_complaint = verify_complaint(reference::kernels, problem);
@@ -29,29 +20,9 @@ void check_all(const Problem& problem) {
   }
 }
 
-void sweep(std::initializer_list<int32_t> vocabularies, std::initializer_list<int32_t> counts,
-           std::initializer_list<Cut> cuts) {
-  uint64_t seed = 1;
-  for (int32_t vocabulary : vocabularies) {
-    for (int32_t count : counts) {
-      for (Shape shape : kShapes) {
-        for (const Cut& cut : cuts) {
-          for (Coupling coupling : kCouplings) {
-            ++seed;
-            const ElementType type = kTypes[seed / 3 % 3];
-            const int32_t rows = 1 + static_cast<int32_t>(seed / 2 % 2);
-            Problem problem = random_problem(shape, type, rows, count, vocabulary, seed);
-            problem.settings.coupling = coupling;
-            problem.settings.sampler.temperature = cut.temperature;
-            problem.settings.sampler.top_k = cut.top_k;
-            problem.settings.sampler.top_p = cut.top_p;
-            if (coupling == Coupling::Gumbel && seed % 2 == 0) problem.laws.clear();
-            check_all(problem);
-          }
-        }
-      }
-    }
-  }
+void sweep(const std::vector<int32_t>& vocabularies, const std::vector<int32_t>& counts,
+           const std::vector<Cut>& cuts) {
+  sweep(vocabularies, counts, cuts, [](const Problem& problem, uint64_t) { check_all(problem); });
 }
 
 TEST("verify: small vocabularies agree with the definition under every cut") {

@@ -9,7 +9,6 @@ namespace sjd2::test {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr Coupling kCouplings[] = {Coupling::Independent, Coupling::Maximal, Coupling::Gumbel};
 
 template <typename Body>
 void for_all(Body body) {

@@ -6,8 +6,8 @@
 
 #include "check.h"
 #include "device/cuda/cuda_device.h"
+#include "element_scene.h"
 #include "kernel_problem.h"
-#include "simt/element_scene.h"
 
 namespace sjd2::test {
 

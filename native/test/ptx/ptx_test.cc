@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "check.h"
+#include "element_scene.h"
 #include "ptx/words.h"
-#include "simt/element_scene.h"
 #include "simt/emulated_kernels.h"
 #include "verify_checker.h"
 
@@ -46,7 +46,6 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 TEST("ptx: verify gives the bits of the emulated source") {
-  constexpr ElementType kTypes[] = {ElementType::F32, ElementType::F16, ElementType::BF16};
   uint64_t seed = 0;
   for (int32_t vocabulary : {1, 2, 111, 512, 1000, 16384}) {
     for (Shape shape : kShapes) {
@@ -73,7 +72,7 @@ TEST("ptx: verify gives the bits of the emulated source") {
 }
 
 TEST("ptx: faults are found as by the emulated source") {
-  for (ElementType type : {ElementType::F32, ElementType::F16, ElementType::BF16}) {
+  for (ElementType type : kTypes) {
     Problem problem = random_problem(Shape::Masked, type, 2, 40, 111, 3);
     problem.logits[35 * 111 + 7] = NAN;
     problem.store_logits();

@@ -1,7 +1,7 @@
 // The emulation must be able to fail. Every barrier of the kernels is taken out in turn: some
 // schedule has to notice, or the barrier is superfluous, or the tests are blind.
 #include "check.h"
-#include "simt/element_scene.h"
+#include "element_scene.h"
 #include "simt/emulated_kernels.h"
 #include "verify_checker.h"
 

@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "element_scene.h"
 #include "kernel_problem.h"
-#include "simt/element_scene.h"
 #include "simt/emulated_kernels.h"
 
 namespace sjd2::test {

@@ -9,44 +9,18 @@
 namespace sjd2::test {
 namespace {
 
-constexpr Coupling kCouplings[] = {Coupling::Independent, Coupling::Maximal, Coupling::Gumbel};
-constexpr ElementType kTypes[] = {ElementType::F32, ElementType::F16, ElementType::BF16};
-
-struct Cut {
-  float temperature;
-  int32_t top_k;
-  float top_p;
-};
-
 void check_emulated(const Problem& problem) {
   const std::string complaint = verify_complaint(emulated::kernels, problem);
   CHECK_MESSAGE(complaint.empty(), complaint);
 }
 
-void sweep(std::initializer_list<int32_t> vocabularies, std::initializer_list<int32_t> counts,
-           std::initializer_list<Cut> cuts) {
-  uint64_t seed = 1;
-  for (int32_t vocabulary : vocabularies) {
-    for (int32_t count : counts) {
-      for (Shape shape : kShapes) {
-        for (const Cut& cut : cuts) {
-          for (Coupling coupling : kCouplings) {
-            ++seed;
-            const int32_t rows = 1 + static_cast<int32_t>(seed / 2 % 2);
-            Problem problem =
-                random_problem(shape, kTypes[seed / 3 % 3], rows, count, vocabulary, seed);
-            problem.settings.coupling = coupling;
-            problem.settings.sampler.temperature = cut.temperature;
-            problem.settings.sampler.top_k = cut.top_k;
-            problem.settings.sampler.top_p = cut.top_p;
-            if (coupling == Coupling::Gumbel && seed % 2 == 0) problem.laws.clear();
-            emulated_launcher().schedule.seed = seed;
-            check_emulated(problem);
-          }
-        }
-      }
-    }
-  }
+// Threads run in another order every time.
+void sweep(const std::vector<int32_t>& vocabularies, const std::vector<int32_t>& counts,
+           const std::vector<Cut>& cuts) {
+  sweep(vocabularies, counts, cuts, [](const Problem& problem, uint64_t seed) {
+    emulated_launcher().schedule.seed = seed;
+    check_emulated(problem);
+  });
   emulated_launcher().schedule = {};
 }
 

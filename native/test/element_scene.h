@@ -1,10 +1,13 @@
 // Memory for noise and refine: a window that wraps around its ring, random levels and drafts.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <random>
+#include <string>
 #include <vector>
 
+#include "check.h"
 #include "kernels/kernels.h"
 
 namespace sjd2::test {
@@ -43,6 +46,12 @@ struct ElementScene {
     }
   }
 
+  // Every position clean, with a token.
+  void make_clean() {
+    std::fill(level.begin(), level.end(), 0);
+    for (int32_t& draft : drafts) draft = std::max(draft, 0);
+  }
+
   EmbeddingTable table() const {
     return {embedding.data(), mean.data(), std.data(), kVocabulary, hidden};
   }
@@ -77,5 +86,23 @@ struct ElementScene {
     return args;
   }
 };
+
+// Each output is a handful of float operations on values of the size of `kElementScale`;
+// cancellation makes the error relative to the terms, not to their sum. Gaussians go through log,
+// sqrt, sin, cos.
+inline constexpr float kElementBound = 16 * 0x1p-23f, kElementScale = 8;
+
+inline void check_close(const std::vector<float>& actual, const std::vector<float>& expected,
+                        const std::string& what) {
+  for (size_t i = 0; i < actual.size(); ++i) {
+    if (std::isnan(actual[i]) && std::isnan(expected[i])) continue;  // not written by either
+    const float scale = std::max(kElementScale, std::fabs(expected[i]));
+    if (!(std::fabs(actual[i] - expected[i]) <= kElementBound * scale)) {
+      CHECK_MESSAGE(false, what + " differs at " + std::to_string(i) + ": " +
+                               std::to_string(actual[i]) + ", not " + std::to_string(expected[i]));
+      return;
+    }
+  }
+}
 
 }  // namespace sjd2::test
