@@ -74,12 +74,12 @@ test.each<[string, World]>([
 
 test('a line through passes ignores disturbed ones, and does not fall', () => {
   const cost = new PassCost();
-  for (let i = 0; i < 40; i++) {
+  for (let i = 0; i < 160; i++) {
     const width = 4 + (i % 5);
     cost.record(width, (1 + 0.1 * width) * (i % 7 === 0 ? 4 : 1));
     if (i % 10 === 0) cost.record(1, 0.5);
   }
-  // Errors below 2% weigh the same, so the line is not exact.
+  // The prior still pulls a little, and errors below 2% weigh the same, so the line is not exact.
   const ratio = (width: number, seconds: number) => cost.of(width) / cost.of(4) / (seconds / 1.4);
   for (const [width, seconds] of [
     [1, 0.5],
@@ -91,7 +91,7 @@ test('a line through passes ignores disturbed ones, and does not fall', () => {
 
   const falling = new PassCost();
   for (const width of [2, 4, 8]) falling.record(width, 1 / width);
-  expect(falling.of(64)).toBeCloseTo(falling.of(2), 6);
+  expect(falling.of(64)).toBeGreaterThanOrEqual(falling.of(2));
 });
 
 test('where nothing is gained by a window, it decodes one token a pass', () => {

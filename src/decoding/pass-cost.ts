@@ -1,11 +1,16 @@
 /** Passes remembered: some seventy tries of other widths. */
 const MEMORY = 640;
 /** New passes before the line is fitted again, which takes half a millisecond. */
-const REFIT = 32;
+const REFIT = 64;
 /** Consecutive passes that are taken to run at one pace of the machine. */
 const MOMENT = 16;
 /** Rounds of reweighting, each fit going on from the line before. */
-const ROUNDS = 4;
+const ROUNDS = 6;
+/**
+ * What is believed before anything is measured: sixteen positions cost twice as much as none. At each of two
+ * widths it weighs as much as one pass with an error of 100%, so that it counts only where passes disagree.
+ */
+const PRIOR = { offset: 1, slope: 1 / 16, widths: [4, 32], pivot: 16 };
 /** Relative errors below this weigh the same, so that no weight becomes infinite. */
 const NEGLIGIBLE = 0.02;
 
@@ -23,8 +28,7 @@ interface Timed {
 export class PassCost {
   private readonly passes: Timed[] = [];
   private unseen = 0;
-  /** The line; undefined before the first fit. What no pass in memory says anything about stays as it was. */
-  private line: { offset: number; slope: number } | undefined;
+  private line = { offset: PRIOR.offset, slope: PRIOR.slope };
   /** Cost of a single token as a multiple of the line. */
   private single = 1;
 
@@ -46,8 +50,7 @@ export class PassCost {
   }
 
   private expected(width: number): number {
-    const { offset, slope } = this.line ?? { offset: 1, slope: 0 };
-    return (offset + slope * width) * (width === 1 ? this.single : 1);
+    return (this.line.offset + this.line.slope * width) * (width === 1 ? this.single : 1);
   }
 
   /**
@@ -56,34 +59,47 @@ export class PassCost {
    */
   private fit(): void {
     this.unseen = 0;
+    const moments = this.moments();
     for (let round = 0; round < ROUNDS; round++) {
       let [n, x, y, xx, xy] = [0, 0, 0, 0, 0];
+      const add = (width: number, cost: number, error: number) => {
+        const weight = 1 / (error * this.expected(width) ** 2);
+        n += weight;
+        x += weight * width;
+        y += weight * cost;
+        xx += weight * width * width;
+        xy += weight * width * cost;
+      };
       const singles: number[] = [];
-      for (let start = 0; start < this.passes.length; start += MOMENT) {
-        const moment = this.passes.slice(start, start + MOMENT);
-        const pace = this.line ? median(moment.map((p) => p.seconds / this.expected(p.width))) : 1;
-        for (const { width, seconds } of moment) {
-          if (width === 1) singles.push(seconds / (pace * this.expected(1)));
-          if (width === 1) continue;
-          const expected = this.expected(width);
-          const error = this.line ? Math.abs(seconds / (pace * expected) - 1) : 1;
-          const weight = 1 / (Math.max(NEGLIGIBLE, error) * expected * expected);
-          n += weight;
-          x += weight * width;
-          y += (weight * seconds) / pace;
-          xx += weight * width * width;
-          xy += (weight * width * seconds) / pace;
+      for (const { wide, single } of moments) {
+        const pace = median(wide.map((p) => p.seconds / this.expected(p.width)));
+        for (const { width, seconds } of wide) {
+          const cost = seconds / pace;
+          add(width, cost, Math.max(NEGLIGIBLE, Math.abs(cost / this.expected(width) - 1)));
         }
+        for (const { seconds } of single) singles.push(seconds / pace / this.expected(1));
       }
-      const spread = n * xx - x * x;
-      // One width, or none, says nothing of the line.
-      if (spread > 1e-9 * n * xx) {
-        // A cost that falls with the width is noise, not gain.
-        const slope = Math.max(0, (n * xy - x * y) / spread);
-        this.line = { offset: Math.max(0, (y - slope * x) / n), slope };
-      }
-      if (singles.length > 0 && this.line) this.single *= median(singles);
+      // The prior is about the slope only: it meets the line at the pivot.
+      const prior = (width: number) => PRIOR.offset + PRIOR.slope * width;
+      const scale = this.expected(PRIOR.pivot) / prior(PRIOR.pivot);
+      for (const width of PRIOR.widths) add(width, scale * prior(width), 1);
+      // A cost that falls with the width is noise, not gain.
+      const slope = Math.max(0, (n * xy - x * y) / (n * xx - x * x));
+      this.line = { offset: Math.max(0, (y - slope * x) / n), slope };
+      if (singles.length > 0) this.single *= median(singles);
     }
+  }
+
+  /** The moments with several widths: one width says nothing about another. */
+  private moments(): { wide: Timed[]; single: Timed[] }[] {
+    const moments = [];
+    for (let start = 0; start < this.passes.length; start += MOMENT) {
+      const moment = this.passes.slice(start, start + MOMENT);
+      if (moment.every((p) => p.width === moment[0]?.width)) continue;
+      const wide = moment.filter((p) => p.width > 1);
+      moments.push({ wide, single: moment.filter((p) => p.width === 1) });
+    }
+    return moments;
   }
 }
 

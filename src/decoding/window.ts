@@ -29,18 +29,16 @@ const WIDTHS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 
  */
 const PROBES = [
   { width: 16, passes: 4 },
-  { width: 8, passes: 4 },
-  { width: 4, passes: 3 },
-  { width: 1, passes: 3 },
+  { width: 32, passes: 3 },
 ];
 const FIRST_WIDTH = 16;
 /**
  * Passes at the best width before another one is tried, half as wide and twice as wide in turn: at first;
  * once the costs are known; and where a single token is best, so that a try is worth least and costs most.
  */
-const STEADY = { learning: 16, learnt: 48, single: 64 };
+const STEADY = { learning: 20, learnt: 48, single: 64 };
 /** Passes after which costs are known. */
-const LEARNT = 320;
+const LEARNT = 200;
 /** Two, since the first one of another width does not count. */
 const TRIES = 2;
 /** A width is left for one that promises this much more; the best width is a flat optimum. */
