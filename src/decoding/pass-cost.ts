@@ -7,8 +7,8 @@ const MOMENT = 16;
 /** Rounds of reweighting, each fit going on from the line before. */
 const ROUNDS = 6;
 /**
- * What is believed before anything is measured: sixteen positions cost twice as much as none. At each of two
- * widths it weighs as much as one pass with an error of 100%, so that it counts only where passes disagree.
+ * What is believed before anything is measured: sixteen positions double the cost that a pass has anyway. At
+ * each of two widths it weighs as much as one pass with an error of 100%: it counts where passes disagree.
  */
 const PRIOR = { offset: 1, slope: 1 / 16, widths: [4, 32], pivot: 16 };
 /** Relative errors below this weigh the same, so that no weight becomes infinite. */
