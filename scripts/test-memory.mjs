@@ -1,6 +1,6 @@
 /**
  * `npm run test:memory`: the address and the undefined-behaviour sanitizer over the native tests, the
- * emulated CUDA kernels and the CUDA engine over the fake driver included. Linux with GCC; a quarter of an hour.
+ * emulated CUDA kernels and the CUDA engine over the fake driver included. Linux with GCC; half an hour.
  *
  * The mutants are left out: kernels that were broken on purpose read where they must not.
  */

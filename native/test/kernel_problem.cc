@@ -164,17 +164,18 @@ void sweep(const std::vector<int32_t>& vocabularies, const std::vector<int32_t>&
     for (int32_t count : counts) {
       for (Shape shape : kShapes) {
         for (const Cut& cut : cuts) {
-          for (Coupling coupling : kCouplings) {
-            ++seed;
-            const ElementType type = kTypes[seed / 3 % 3];
-            const int32_t rows = 1 + static_cast<int32_t>(seed / 2 % 2);
-            Problem problem = random_problem(shape, type, rows, count, vocabulary, seed);
-            problem.settings.coupling = coupling;
-            problem.settings.sampler.temperature = cut.temperature;
-            problem.settings.sampler.top_k = cut.top_k;
-            problem.settings.sampler.top_p = cut.top_p;
-            if (coupling == Coupling::Gumbel && seed % 2 == 0) problem.laws.clear();
-            judge(problem, seed);
+          for (ElementType type : kTypes) {
+            for (Coupling coupling : kCouplings) {
+              ++seed;
+              const int32_t rows = 1 + static_cast<int32_t>(seed / 2 % 2);
+              Problem problem = random_problem(shape, type, rows, count, vocabulary, seed);
+              problem.settings.coupling = coupling;
+              problem.settings.sampler.temperature = cut.temperature;
+              problem.settings.sampler.top_k = cut.top_k;
+              problem.settings.sampler.top_p = cut.top_p;
+              if (coupling == Coupling::Gumbel && seed % 2 == 0) problem.laws.clear();
+              judge(problem, seed);
+            }
           }
         }
       }

@@ -72,7 +72,7 @@ struct Cut {
   float top_p;
 };
 
-// Judges a random problem of every vocabulary, count, shape, cut and coupling; types, one or two
+// Judges a random problem of every vocabulary, count, shape, cut, type and coupling; one or two
 // rows, and with Gumbel coupling the presence of laws, change from one to the next.
 void sweep(const std::vector<int32_t>& vocabularies, const std::vector<int32_t>& counts,
            const std::vector<Cut>& cuts,
