@@ -1,6 +1,6 @@
-/** Passes remembered: some seventy tries of other widths. */
+/** Passes remembered: at least 25 tries of other widths. */
 const MEMORY = 640;
-/** New passes before the line is fitted again, which takes half a millisecond. */
+/** New passes before the line is fitted again, which takes less than a millisecond. */
 const REFIT = 64;
 /** Consecutive passes that are taken to run at one pace of the machine. */
 const MOMENT = 16;
@@ -10,13 +10,18 @@ const ROUNDS = 6;
  * What is believed before anything is measured: sixteen positions double the cost that a pass has anyway. At
  * each of two widths it weighs as much as one pass with an error of 100%: it counts where passes disagree.
  */
-const PRIOR = { offset: 1, slope: 1 / 16, widths: [4, 32], pivot: 16 };
+const PRIOR = { line: { offset: 1, slope: 1 / 16 }, widths: [4, 32], pivot: 16 };
 /** Relative errors below this weigh the same, so that no weight becomes infinite. */
 const NEGLIGIBLE = 0.02;
 
 interface Timed {
   width: number;
   seconds: number;
+}
+
+interface Line {
+  offset: number;
+  slope: number;
 }
 
 /**
@@ -28,7 +33,7 @@ interface Timed {
 export class PassCost {
   private readonly passes: Timed[] = [];
   private unseen = 0;
-  private line = { offset: PRIOR.offset, slope: PRIOR.slope };
+  private line: Line = PRIOR.line;
   /** Cost of a single token as a multiple of the line. */
   private single = 1;
 
@@ -50,7 +55,7 @@ export class PassCost {
   }
 
   private expected(width: number): number {
-    return (this.line.offset + this.line.slope * width) * (width === 1 ? this.single : 1);
+    return at(this.line, width) * (width === 1 ? this.single : 1);
   }
 
   /**
@@ -80,9 +85,8 @@ export class PassCost {
         for (const { seconds } of single) singles.push(seconds / pace / this.expected(1));
       }
       // The prior is about the slope only: it meets the line at the pivot.
-      const prior = (width: number) => PRIOR.offset + PRIOR.slope * width;
-      const scale = this.expected(PRIOR.pivot) / prior(PRIOR.pivot);
-      for (const width of PRIOR.widths) add(width, scale * prior(width), 1);
+      const scale = at(this.line, PRIOR.pivot) / at(PRIOR.line, PRIOR.pivot);
+      for (const width of PRIOR.widths) add(width, scale * at(PRIOR.line, width), 1);
       // A cost that falls with the width is noise, not gain.
       const slope = Math.max(0, (n * xy - x * y) / (n * xx - x * x));
       this.line = { offset: Math.max(0, (y - slope * x) / n), slope };
@@ -101,6 +105,10 @@ export class PassCost {
     }
     return moments;
   }
+}
+
+function at({ offset, slope }: Line, width: number): number {
+  return offset + slope * width;
 }
 
 function median(values: number[]): number {
