@@ -1,4 +1,4 @@
-import { types } from 'node:util';
+import { stripVTControlCharacters, types } from 'node:util';
 
 /**
  * The one error class of the library. `code` is stable and documented; the message says what was
@@ -49,14 +49,34 @@ export function unexpected(name: string, expected: string, received: unknown): S
   );
 }
 
+/** The longest piece of someone else's text inside a message. */
+const LONGEST = 500;
+
+/**
+ * Someone else's text on one line of a message: short, and without what a terminal would obey
+ * (control characters, line breaks, changes of the writing direction).
+ */
+export function shown(text: string, longest = LONGEST): string {
+  const cut = text.length > longest ? `${text.slice(0, longest - 3)}...` : text;
+  return stripVTControlCharacters(cut)
+    .replace(/\s*[\r\n\u2028\u2029]+\s*/g, ' ')
+    .replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, (character) => {
+      const code = character.codePointAt(0) as number;
+      return JOINERS.has(code) ? character : `\\u{${code.toString(16)}}`;
+    });
+}
+
+/** Format characters that emoji and many scripts need between visible ones. */
+const JOINERS = new Set([0x200c, 0x200d]);
+
 /** A value and its type, short enough for one line. */
 export function describeValue(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (Array.isArray(value)) return `an array of length ${value.length}`;
   if (typeof value === 'object') return `an object of type ${value.constructor?.name ?? 'Object'}`;
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return `${text.length > 60 ? `${text.slice(0, 57)}...` : text} of type ${typeof value}`;
+  const text = typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : String(value);
+  return `${shown(text, 60)} of type ${typeof value}`;
 }
 
 /** The reason of an aborted signal as an error of this library, with the user's reason as cause. */
@@ -69,5 +89,6 @@ export function fromNative(error: unknown): unknown {
   if (!types.isNativeError(error) || error instanceof Sjd2Error) return error;
   const code = (error as { code?: unknown }).code;
   if (typeof code !== 'string' || !code.startsWith('ERR_')) return error;
-  return new Sjd2Error(code as ErrorCode, error.message, { cause: error });
+  // ONNX Runtime writes several lines, sometimes coloured ones.
+  return new Sjd2Error(code as ErrorCode, shown(error.message, 2000), { cause: error });
 }

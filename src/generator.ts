@@ -209,7 +209,9 @@ export class ImageGenerator {
     if (resolved.temperature === 0) {
       throw unexpected('temperature', 'above 0: a greedy law gives no likelihood', 0);
     }
-    this.checkTokens(tokens);
+    // The caller's array may change while the graph loads.
+    const image = types.isInt32Array(tokens) ? tokens.slice() : tokens;
+    this.checkTokens(image);
     const ids = this.model.prompts.encode(prompt);
     const rows = this.rowsFor(resolved);
     await this.guard(this.native.load(rows));
@@ -225,7 +227,7 @@ export class ImageGenerator {
     };
     const native = this.open(this.settings(ids, rows, 0n, SCORE_WINDOW, decoding));
     try {
-      const nll = await this.guard(native.score(tokens));
+      const nll = await this.guard(native.score(image));
       return { nll, mean: nll.reduce((sum, value) => sum + value, 0) / nll.length };
     } finally {
       this.close(native);

@@ -5,11 +5,12 @@ import { DEFAULT_MODEL, type ModelPackage, readModelPackage } from './model/pack
 import type { NativeModelOptions } from './native/addon';
 import { chooseDevice } from './native/device';
 import { loadAddon, openRuntime } from './native/loader';
-import { checkSignal, integer, oneOf } from './options';
+import { boolean, checkFields, checkSignal, integer, oneOf } from './options';
 
 export const DEVICES = ['auto', 'cpu', 'cuda'] as const;
 export const PRECISIONS = ['auto', 'fp32', 'fp16'] as const;
 const MAX_THREADS = 1024;
+const LOAD_FIELDS = ['device', 'precision', 'threads', 'verify', 'signal', 'onProgress'];
 
 export interface LoadOptions {
   /**
@@ -25,7 +26,10 @@ export interface LoadOptions {
   precision?: (typeof PRECISIONS)[number];
   /** Threads inside one operator, 1 to 1024; 0 takes one per physical core. Default 0. */
   threads?: number;
-  /** Compare every file of the package with its SHA-256 first. Default false. */
+  /**
+   * Compare tables and weights with their SHA-256 first, too; graphs and the tokenizer always are.
+   * Default false.
+   */
   verify?: boolean;
   signal?: AbortSignal;
   onProgress?: (event: LoadProgress) => void;
@@ -49,12 +53,11 @@ export async function loadModel(
   model: string = DEFAULT_MODEL,
   options: LoadOptions = {},
 ): Promise<ImageGenerator> {
-  if (typeof options !== 'object' || options === null) {
-    throw unexpected('options', 'an object', options);
-  }
+  checkFields('options', options, LOAD_FIELDS);
   const device = oneOf('device', options.device ?? 'auto', DEVICES);
   const precision = oneOf('precision', options.precision ?? 'auto', PRECISIONS);
   const threads = integer('threads', options.threads ?? 0, 0, MAX_THREADS);
+  const verify = boolean('verify', options.verify ?? false);
   const signal = checkSignal(options.signal);
   const { onProgress } = options;
   if (onProgress !== undefined && typeof onProgress !== 'function') {
@@ -66,25 +69,26 @@ export async function loadModel(
   };
 
   report('package', 0);
-  const contents = await readModelPackage(model, options.verify ?? false);
-  report('graphs', 1);
-  const { addon } = loadAddon();
-  const runtime = openRuntime();
   try {
+    const contents = await readModelPackage(model, verify, signal);
+    report('graphs', 1);
+    const { addon } = loadAddon();
+    const runtime = openRuntime();
     const place = await chooseDevice(device);
     const decoders = chooseDecoders(contents, precision, place);
     const native = new addon.Model(nativeOptions(contents, decoders, runtime.path, place, threads));
-    await native.load(decoders['2'] ? 2 : 1);
+    // What the default sampler uses: it is checked now, not at the first picture.
+    await native.load(contents.manifest.sampler.guidance === 1 && decoders['1'] ? 1 : 2);
     report('ready', 2);
     return new ImageGenerator(contents, native, runtime, place);
   } catch (error) {
-    throw fromNative(error);
+    throw signal?.aborted ? aborted(signal) : fromNative(error);
   }
 }
 
 /** Paths of the decoder graphs by number of rows. */
 function chooseDecoders(
-  { folder, manifest, pathOf }: ModelPackage,
+  { folder, manifest, files }: ModelPackage,
   precision: (typeof PRECISIONS)[number],
   device: 'cpu' | 'cuda',
 ): Record<string, string> {
@@ -98,13 +102,13 @@ function chooseDecoders(
   const half = precision === 'fp16' || (precision === 'auto' && device === 'cuda');
   const paths: Record<string, string> = {};
   for (const [rows, file] of Object.entries((half && halfDecoder) || decoder)) {
-    if (file) paths[rows] = pathOf(file);
+    if (file) paths[rows] = files.pathOf(file);
   }
   return paths;
 }
 
 function nativeOptions(
-  { manifest, tables, pathOf }: ModelPackage,
+  { manifest, tables, files }: ModelPackage,
   decoders: Record<string, string>,
   runtime: string,
   device: 'cpu' | 'cuda',
@@ -121,7 +125,8 @@ function nativeOptions(
     kvHeads: manifest.kvHeads,
     headSize: manifest.headSize,
     decoders,
-    imageDecoder: pathOf(manifest.files.imageDecoder),
+    imageDecoder: files.pathOf(manifest.files.imageDecoder),
+    imageTokens: manifest.image.rows * manifest.image.columns,
     imageWidth: manifest.image.width,
     imageHeight: manifest.image.height,
     embedding: tables.imageEmbedding,

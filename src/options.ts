@@ -1,5 +1,5 @@
-import { describeValue, Sjd2Error, unexpected } from './errors';
-import type { Manifest } from './model/manifest';
+import { describeValue, Sjd2Error, shown, unexpected } from './errors';
+import { GUIDANCE, type Manifest, TEMPERATURE } from './model/manifest';
 
 export const DECODERS = ['ar', 'jacobi', 'sjd', 'sjd2'] as const;
 export const COUPLING_NAMES = ['gumbel', 'maximal', 'independent'] as const;
@@ -72,16 +72,16 @@ export interface DecodingOptions {
   sampler: Sampler;
 }
 
-const KNOWN = new Set(
-  [
-    'decoder coupling window steps levels relaxed initial seed count signal',
-    'guidance temperature topK topP previewEvery',
-  ].flatMap((names) => names.split(' ')),
-);
+const SAMPLER_FIELDS = ['guidance', 'temperature', 'topK', 'topP'];
+const GENERATE_FIELDS = [
+  ...['decoder', 'coupling', 'window', 'steps', 'levels', 'relaxed', 'initial'],
+  ...['seed', 'count', 'signal', 'previewEvery'],
+  ...SAMPLER_FIELDS,
+];
 
 /** @throws {Sjd2Error} ERR_ARGUMENT naming the option, what was expected and what came. */
 export function resolveOptions(options: GenerateOptions, manifest: Manifest): DecodingOptions {
-  checkObject(options);
+  checkFields('options', options, GENERATE_FIELDS);
   const denoising = manifest.denoising;
   const decoder = oneOf('decoder', options.decoder ?? (denoising ? 'sjd2' : 'sjd'), DECODERS);
   if (decoder === 'sjd2' && !denoising) {
@@ -113,27 +113,28 @@ export function resolveOptions(options: GenerateOptions, manifest: Manifest): De
     staggered: oneOf('levels', options.levels ?? 'flat', LEVEL_SCHEDULES) === 'staggered',
     relaxed: integer('relaxed', options.relaxed ?? 0, 0, steps),
     initial: resolveInitial(decoder, options.initial),
-    sampler: resolveSampler(options, manifest, decoder),
+    sampler: fillSampler(options, manifest, decoder),
   };
 }
 
-export function resolveSampler(
-  options: SamplerOptions,
-  manifest: Manifest,
-  decoder?: DecoderName,
-): Sampler {
+/** @throws {Sjd2Error} ERR_ARGUMENT naming the option, what was expected and what came. */
+export function resolveSampler(sampler: SamplerOptions, manifest: Manifest): Sampler {
+  checkFields('sampler', sampler, SAMPLER_FIELDS);
+  return fillSampler(sampler, manifest);
+}
+
+function fillSampler(options: SamplerOptions, manifest: Manifest, decoder?: DecoderName): Sampler {
   const defaults = manifest.sampler;
   const greedy = decoder === 'jacobi';
   if (greedy && options.temperature !== undefined && options.temperature !== 0) {
     throw inapplicable('temperature', options.temperature, decoder, 'it is greedy: temperature 0');
   }
   return {
-    guidance: real('guidance', options.guidance ?? defaults.guidance, 0, 100),
+    guidance: real('guidance', options.guidance ?? defaults.guidance, GUIDANCE),
     temperature: real(
       'temperature',
       options.temperature ?? (greedy ? 0 : defaults.temperature),
-      0,
-      100,
+      TEMPERATURE,
     ),
     topK: integer('topK', options.topK ?? defaults.topK, 0, manifest.image.vocabulary),
     topP: positive('topP', options.topP ?? defaults.topP, 1),
@@ -146,6 +147,25 @@ export function resolveSeed(seed: unknown = 0): bigint {
   if (typeof seed === 'number' && Number.isSafeInteger(seed) && seed >= 0) return BigInt(seed);
   if (typeof seed === 'bigint' && seed >= 0n && seed < 1n << 64n) return seed;
   throw unexpected('seed', wanted, seed);
+}
+
+/** A misspelt option would otherwise be a default without a word. */
+export function checkFields(name: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw unexpected(name, 'an object', options);
+  }
+  for (const [field, value] of Object.entries(options)) {
+    if (known.includes(field) || value === undefined) continue;
+    throw new Sjd2Error(
+      'ERR_ARGUMENT',
+      `Expected ${name} to have no field named ${shown(field, 60)}: there are ${known.join(', ')}`,
+    );
+  }
+}
+
+export function boolean(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw unexpected(name, 'true or false', value);
 }
 
 export function integer(name: string, value: unknown, min: number, max: number): number {
@@ -170,7 +190,7 @@ export function checkSignal(signal: unknown): AbortSignal | undefined {
   throw unexpected('signal', 'an AbortSignal', signal);
 }
 
-function real(name: string, value: unknown, min: number, max: number): number {
+function real(name: string, value: unknown, { min, max }: typeof GUIDANCE): number {
   if (typeof value === 'number' && value >= min && value <= max) return value;
   throw unexpected(name, `a number between ${min} and ${max}`, value);
 }
@@ -178,17 +198,6 @@ function real(name: string, value: unknown, min: number, max: number): number {
 function positive(name: string, value: unknown, max: number): number {
   if (typeof value === 'number' && value > 0 && value <= max) return value;
   throw unexpected(name, `a number above 0 and at most ${max}`, value);
-}
-
-function checkObject(options: unknown): void {
-  if (typeof options !== 'object' || options === null) {
-    throw unexpected('options', 'an object', options);
-  }
-  for (const [name, value] of Object.entries(options)) {
-    if (!KNOWN.has(name) && value !== undefined) {
-      throw new Sjd2Error('ERR_ARGUMENT', `Expected options to have no field named ${name}`);
-    }
-  }
 }
 
 function resolveWindow(decoder: DecoderName, window: unknown): number | 'auto' {

@@ -84,8 +84,9 @@ const ort::Graph& ModelCore::image_decoder() {
   std::lock_guard lock(loading_);
   if (!image_decoder_) {
     auto graph = std::make_unique<ort::Graph>(*runtime, image_decoder_path, graph_options);
-    ort::expect_input(*graph, "tokens", ort::kInt64, {-1, -1});
-    ort::expect_output(*graph, "image", ort::kFloat32, {-1, 3, image_height, image_width});
+    ort::expect_input(*graph, "tokens", ort::kInt64, {1, image_tokens});
+    ort::expect_input_count(*graph, 1);
+    ort::expect_output(*graph, "image", ort::kFloat32, {1, 3, image_height, image_width});
     image_decoder_ = std::move(graph);
   }
   return *image_decoder_;
@@ -121,6 +122,7 @@ Model::Model(const Napi::CallbackInfo& info) : Tagged<Model>(info) {
       core->decoder_paths[std::atoi(key.c_str())] = string_field(decoders, key.c_str());
     }
     core->image_decoder_path = string_field(options, "imageDecoder");
+    core->image_tokens = integer_field(options, "imageTokens");
     core->image_width = integer_field(options, "imageWidth");
     core->image_height = integer_field(options, "imageHeight");
     core->embedding = array_field<float>(options, "embedding");

@@ -22,7 +22,7 @@ struct ModelCore {
   DecoderShape shape;  // its rows are set per graph
   std::map<int32_t, std::string> decoder_paths;
   std::string image_decoder_path;
-  int64_t image_width = 0, image_height = 0;
+  int64_t image_tokens = 0, image_width = 0, image_height = 0;
   std::vector<float> embedding, mean, std;
 
   EmbeddingTable table() const {

@@ -1,5 +1,6 @@
 #include "decode/onnx_transformer.h"
 
+#include <iterator>
 #include <string>
 
 namespace sjd2 {
@@ -33,12 +34,12 @@ OnnxDecoder::OnnxDecoder(ort::Library& library, const std::string& path, const D
   const TransformerShape& t = shape.transformer;
   shape_.transformer.logits = float_type(graph_.output("logits"));
   shape_.cache = float_type(graph_.input(cache_name("past_key_values", 0, 0, kParts[0])));
-  ort::expect_input(graph_, "inputs_embeds", ort::kFloat32, {t.rows, -1, t.hidden});
+  ort::expect_input(graph_, "inputs_embeds", ort::kFloat32, {t.rows, ort::kSymbolic, t.hidden});
   ort::expect_input(graph_, "seqlens_k", ort::kInt32, {t.rows});
   ort::expect_input(graph_, "total_sequence_length", ort::kInt32, {});
   ort::expect_input(graph_, "first_logit", ort::kInt64, {1});
   ort::expect_output(graph_, "logits", element_kind(shape_.transformer.logits),
-                     {t.rows, -1, t.vocabulary});
+                     {t.rows, ort::kSymbolic, t.vocabulary});
   const std::vector<int64_t> cache{1, shape.kv_heads, t.max_length, shape.head_size};
   for (int32_t layer = 0; layer < shape.layers; ++layer) {
     for (int32_t row = 0; row < t.rows; ++row) {
@@ -49,6 +50,7 @@ OnnxDecoder::OnnxDecoder(ort::Library& library, const std::string& path, const D
       }
     }
   }
+  ort::expect_input_count(graph_, 4 + size_t(shape.layers) * t.rows * std::size(kParts));
 }
 
 std::unique_lock<std::mutex> OnnxDecoder::turn() const {

@@ -78,8 +78,9 @@ Library::Library(const std::string& path) : path_(path) {
                 "ONNX Runtime " + version_ + " at " + path + " is too old: expected 1.16 or newer");
   }
   // ORT keeps one environment per process and counts references, so this one is shared with the
-  // JavaScript binding of onnxruntime-node. Level 3 logs errors only.
-  call(CreateEnv, 3, "sjd2", &env_);
+  // JavaScript binding of onnxruntime-node. Level 4 logs fatal ones only: an error comes back as a
+  // status, and a library does not write to its host's standard error as well.
+  call(CreateEnv, 4, "sjd2", &env_);
   call(DisableTelemetryEvents, env_);
   call(CreateCpuMemoryInfo, int{kArenaAllocator}, 0, &cpu_memory_);
 }

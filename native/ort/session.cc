@@ -36,7 +36,9 @@ std::string type_name(int element) {
 std::string describe(int element, const std::vector<int64_t>& shape) {
   std::string text = type_name(element) + " with shape [";
   for (size_t i = 0; i < shape.size(); ++i) {
-    text += (i ? ", " : "") + (shape[i] < 0 ? std::string("?") : std::to_string(shape[i]));
+    text += (i ? ", " : "") + (shape[i] == kSymbolic ? std::string("symbolic")
+                               : shape[i] < 0        ? std::string("?")
+                                                     : std::to_string(shape[i]));
   }
   return text + "]";
 }
@@ -45,13 +47,24 @@ void expect(const std::string& path, const TensorSpec& spec, int element,
             const std::vector<int64_t>& shape) {
   bool fits = spec.element == element && spec.shape.size() == shape.size();
   for (size_t i = 0; fits && i < shape.size(); ++i) {
-    fits = spec.shape[i] < 0 || shape[i] < 0 || spec.shape[i] == shape[i];
+    fits = spec.shape[i] < 0 || shape[i] == kAny || spec.shape[i] == shape[i];
   }
   if (!fits) {
     throw Error(codes::kModel, "Expected " + spec.name + " of " + path + " to be " +
                                    describe(element, shape) + " but it is " +
                                    describe(spec.element, spec.shape));
   }
+}
+
+// A file that ONNX Runtime refuses is a fault of the package, and the message names it.
+Session* open_session(Library& library, const std::string& path, SessionOptions* options) {
+  Session* session = nullptr;
+  try {
+    library.call(CreateSession, library.env(), native_path(path).c_str(), options, &session);
+  } catch (const Error& error) {
+    throw Error(codes::kModel, path + ": " + error.what());
+  }
+  return session;
 }
 
 }  // namespace
@@ -62,7 +75,7 @@ Graph::Graph(Library& library, const std::string& path, const GraphOptions& opti
   library.call(CreateSessionOptions, &raw_options);
   const SessionOptionsHandle settings(library, raw_options);
   if (options.threads > 0) library.call(SetIntraOpNumThreads, settings.get(), options.threads);
-  library.call(SetSessionLogSeverityLevel, settings.get(), 3);
+  library.call(SetSessionLogSeverityLevel, settings.get(), 4);
   library.call(SetSessionGraphOptimizationLevel, settings.get(), 99);
   // Spinning threads on shared cores double the time of a pass: they steal from the one that works.
   library.call(AddSessionConfigEntry, settings.get(), "session.intra_op.allow_spinning", "0");
@@ -72,9 +85,7 @@ Graph::Graph(Library& library, const std::string& path, const GraphOptions& opti
     library.call(CreateMemoryInfo, "Cuda", int{kDeviceAllocator}, options.cuda->device, 0, &memory);
     gpu_memory_ = MemoryInfoHandle(library, memory);
   }
-  Session* session = nullptr;
-  library.call(CreateSession, library.env(), native_path(path).c_str(), settings.get(), &session);
-  session_ = SessionHandle(library, session);
+  session_ = SessionHandle(library, open_session(library, path, settings.get()));
   inputs_ = describe(true);
   outputs_ = describe(false);
 }
@@ -131,6 +142,13 @@ void expect_input(const Graph& graph, const std::string& name, int element,
 void expect_output(const Graph& graph, const std::string& name, int element,
                    const std::vector<int64_t>& shape) {
   expect(graph.path(), graph.output(name), element, shape);
+}
+
+void expect_input_count(const Graph& graph, size_t count) {
+  if (graph.inputs().size() == count) return;
+  throw Error(codes::kModel, "Expected " + graph.path() + " to have " + std::to_string(count) +
+                                 " inputs but it has " + std::to_string(graph.inputs().size()) +
+                                 ", the last one " + graph.inputs().back().name);
 }
 
 ValueHandle borrow_tensor(const Library& library, const MemoryInfo* memory, void* data,

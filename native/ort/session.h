@@ -49,12 +49,17 @@ class Graph {
   std::vector<TensorSpec> inputs_, outputs_;
 };
 
+// For a dimension of `shape` below: fits whatever the graph says; has to change from run to run.
+inline constexpr int64_t kAny = -1, kSymbolic = -2;
+
 // Throw ERR_MODEL when the graph lacks the tensor or gives it another type or shape. A symbolic
-// dimension of the graph fits anything; -1 in `shape` accepts any extent.
+// dimension of the graph fits anything.
 void expect_input(const Graph& graph, const std::string& name, int element,
                   const std::vector<int64_t>& shape);
 void expect_output(const Graph& graph, const std::string& name, int element,
                    const std::vector<int64_t>& shape);
+// An input that nobody feeds would be noticed by the first run only.
+void expect_input_count(const Graph& graph, size_t count);
 
 // A tensor over memory that somebody else owns.
 ValueHandle borrow_tensor(const Library& library, const MemoryInfo* memory, void* data,

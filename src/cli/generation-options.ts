@@ -89,7 +89,7 @@ export function addModelOptions(command: Command): Command {
     .option('--device <name>', 'auto, cpu, cuda', 'auto')
     .option('--precision <name>', 'auto (fp16 on cuda, else fp32), fp32, fp16', 'auto')
     .option('--threads <n>', 'threads in one operator, 0 for one per core', numeric, 0)
-    .option('--verify', "compare the model's files with their SHA-256 first");
+    .option('--verify', 'compare tables and weights with their SHA-256, too (graphs always are)');
 }
 
 /** The flags that `GenerateOptions` has too. The library checks every value. */

@@ -46,7 +46,7 @@ export function infoCommand(): Command {
     .description('print versions, devices and the model, for looking around and for bug reports')
     .option('--model <name|dir>', 'a shipped model or a folder with a model.json', DEFAULT_MODEL)
     .option('--threads <n>', 'threads in one operator, 0 for one per core', numeric, 0)
-    .option('--verify', "compare the model's files with their SHA-256 first")
+    .option('--verify', 'compare tables and weights with their SHA-256, too (graphs always are)')
     .option('--json', 'print one JSON object')
     .action(info);
 }

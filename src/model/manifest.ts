@@ -4,11 +4,24 @@ import { z } from 'zod';
 export const FORMAT = 'sjd2-model';
 export const FORMAT_VERSION = 1;
 
+/** Ranges that an option of `generate` and a default of the manifest share. */
+export const GUIDANCE = { min: 0, max: 100 };
+export const TEMPERATURE = { min: 0, max: 100 };
+
 /** Sizes are 32-bit integers in native code; no dimension of a model comes near this bound. */
 const count = z
   .int()
   .min(1)
   .max(2 ** 24);
+
+/** Pixels: 800 MB of bytes at most. */
+const extent = z
+  .int()
+  .min(1)
+  .max(2 ** 14);
+
+/** Noise-to-signal ratios and the curve between them, such that every level of it is a number. */
+const ratio = z.number().min(1e-6).max(1e6);
 
 const file = z.strictObject({
   /** Relative to the manifest; may not leave its folder. */
@@ -53,8 +66,8 @@ export const manifestSchema = z
       vocabulary: count,
       rows: count,
       columns: count,
-      width: count,
-      height: count,
+      width: extent,
+      height: extent,
     }),
     /** ids = encode(prompt), padded at the end to `length`, then the begin token. */
     prompt: z.strictObject({
@@ -65,8 +78,8 @@ export const manifestSchema = z
       unconditional: z.string(),
     }),
     sampler: z.strictObject({
-      guidance: z.number().min(0),
-      temperature: z.number().min(0),
+      guidance: z.number().min(GUIDANCE.min).max(GUIDANCE.max),
+      temperature: z.number().min(TEMPERATURE.min).max(TEMPERATURE.max),
       topK: z.int().min(0),
       topP: z.number().gt(0).max(1),
     }),
@@ -77,9 +90,9 @@ export const manifestSchema = z
         /** Trained levels N; the timestep table has N + 1 rows. */
         levels: count,
         /** Noise-to-signal ratio of the schedule's clean end and of level N. */
-        sigmaMin: z.number().gt(0),
-        sigmaMax: z.number().gt(0),
-        rho: z.number().gt(0),
+        sigmaMin: ratio,
+        sigmaMax: ratio,
+        rho: z.number().min(0.1).max(100),
         /** Denoising steps K by default, at most `levels`. */
         steps: count,
       })
@@ -96,39 +109,47 @@ export const manifestSchema = z
     }),
   })
   .superRefine((m, context) => {
-    const need = m.prompt.length + 1 + m.image.rows * m.image.columns;
-    if (m.maxLength < need) {
-      context.addIssue({
-        code: 'custom',
-        path: ['maxLength'],
-        message: `must hold prompt, begin token and image: at least ${need}`,
-      });
-    }
-    if (m.denoising && m.denoising.steps > m.denoising.levels) {
-      context.addIssue({
-        code: 'custom',
-        path: ['denoising', 'steps'],
-        message: `must be at most levels (${m.denoising.levels})`,
-      });
-    }
-    if (!m.files.decoder['1'] && !m.files.decoder['2']) {
-      context.addIssue({
-        code: 'custom',
-        path: ['files', 'decoder'],
-        message: 'must not be empty',
-      });
-    }
+    const must = (holds: boolean, field: string, message: string) => {
+      if (!holds) context.addIssue({ code: 'custom', path: field.split('.'), message });
+    };
+    const { image, sampler, denoising } = m;
     const { decoder, halfDecoder } = m.files;
-    if (
-      halfDecoder &&
-      (!halfDecoder['1'] !== !decoder['1'] || !halfDecoder['2'] !== !decoder['2'])
-    ) {
-      context.addIssue({
-        code: 'custom',
-        path: ['files', 'halfDecoder'],
-        message: 'must be for the same numbers of rows as decoder',
-      });
+    const need = m.prompt.length + 1 + image.rows * image.columns;
+    must(
+      m.maxLength >= need,
+      'maxLength',
+      `must hold prompt, begin token and image: at least ${need}`,
+    );
+    must(
+      m.heads % m.kvHeads === 0,
+      'heads',
+      `must be a multiple of kvHeads (${m.kvHeads}), which share keys and values`,
+    );
+    must(
+      sampler.topK <= image.vocabulary,
+      'sampler.topK',
+      `must be at most image.vocabulary (${image.vocabulary})`,
+    );
+    must(
+      sampler.guidance === 1 || decoder['2'] !== undefined,
+      'sampler.guidance',
+      'must be 1 without a decoder for two rows',
+    );
+    if (denoising) {
+      const { levels, sigmaMax } = denoising;
+      must(denoising.steps <= levels, 'denoising.steps', `must be at most levels (${levels})`);
+      must(
+        denoising.sigmaMin <= sigmaMax,
+        'denoising.sigmaMin',
+        `must be at most sigmaMax (${sigmaMax})`,
+      );
     }
+    must(Boolean(decoder['1'] || decoder['2']), 'files.decoder', 'must not be empty');
+    must(
+      !halfDecoder || (!halfDecoder['1'] === !decoder['1'] && !halfDecoder['2'] === !decoder['2']),
+      'files.halfDecoder',
+      'must be for the same numbers of rows as decoder',
+    );
   });
 
 export type Manifest = z.infer<typeof manifestSchema>;

@@ -1,24 +1,28 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readdirSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { Sjd2Error, unexpected } from '../errors';
+import { Sjd2Error, shown, unexpected } from '../errors';
 import { PACKAGE_ROOT } from '../native/loader';
-import { type Manifest, type ManifestFile, manifestSchema } from './manifest';
+import { PackageFiles } from './files';
+import { type Manifest, manifestSchema } from './manifest';
 import { PromptEncoder } from './prompt';
 import { readTables, type Tables } from './tables';
 
 export const DEFAULT_MODEL = 'emoji';
 
-/** A model folder that was read and checked, graphs excepted: the addon checks those. */
+/**
+ * A model folder that was read and checked, but for the inputs and outputs of its graphs: the addon
+ * checks those.
+ */
 export interface ModelPackage {
   folder: string;
   manifest: Manifest;
+  /** SHA-256 of model.json, which holds those of all other files: it names the whole package. */
+  sha256: string;
+  files: PackageFiles;
   tables: Tables;
   prompts: PromptEncoder;
-  /** Absolute path of one of the manifest's files. */
-  pathOf(file: ManifestFile): string;
 }
 
 /** The models that ship with this package. */
@@ -30,17 +34,21 @@ export function shippedModels(): string[] {
 
 /**
  * @param model Name of a shipped model, or a folder with a model.json.
- * @param verify Compare every file with its SHA-256 in the manifest.
+ * @param verify Compare tables and weights with their SHA-256 in the manifest, too.
  * @throws {Sjd2Error} ERR_MODEL naming file, field, what was found and what was expected.
  */
-export async function readModelPackage(model: unknown, verify: boolean): Promise<ModelPackage> {
+export async function readModelPackage(
+  model: unknown,
+  verify: boolean,
+  signal?: AbortSignal,
+): Promise<ModelPackage> {
   const folder = findFolder(model);
-  const manifest = await readManifest(path.join(folder, 'model.json'));
-  const pathOf = (file: ManifestFile) => path.join(folder, file.path);
-  for (const file of listFiles(manifest)) await checkFile(pathOf(file), file, verify);
-  const tables = await readTables(pathOf(manifest.files.tables), manifest);
-  const prompts = await PromptEncoder.read(pathOf(manifest.files.tokenizer), tables, manifest);
-  return { folder, manifest, tables, prompts, pathOf };
+  const { manifest, sha256 } = await readManifest(path.join(folder, 'model.json'));
+  const files = await PackageFiles.check(folder, manifest, verify, signal);
+  const tables = await readTables(files.pathOf(manifest.files.tables), manifest);
+  const tokenizer = files.pathOf(manifest.files.tokenizer);
+  const prompts = await PromptEncoder.read(tokenizer, tables, manifest);
+  return { folder, manifest, sha256, files, tables, prompts };
 }
 
 function findFolder(model: unknown): string {
@@ -57,47 +65,22 @@ function findFolder(model: unknown): string {
   );
 }
 
-async function readManifest(file: string): Promise<Manifest> {
+async function readManifest(file: string): Promise<{ manifest: Manifest; sha256: string }> {
+  const bytes = await readFile(file).catch((error: Error) => {
+    throw new Sjd2Error('ERR_MODEL', `Cannot read ${file}: ${error.message}`, { cause: error });
+  });
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(file, 'utf8'));
+    json = JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    throw new Sjd2Error('ERR_MODEL', `${file}: expected JSON: ${(error as Error).message}`);
+    throw new Sjd2Error('ERR_MODEL', `${file}: expected JSON: ${shown((error as Error).message)}`);
   }
   const result = manifestSchema.safeParse(json);
-  if (result.success) return result.data;
+  if (result.success) {
+    return { manifest: result.data, sha256: createHash('sha256').update(bytes).digest('hex') };
+  }
   const problems = result.error.issues.map(
     (issue) => `${issue.path.join('.') || 'model.json'}: ${issue.message}`,
   );
-  throw new Sjd2Error('ERR_MODEL', `${file}: ${problems.join('; ')}`);
-}
-
-function listFiles({ files }: Manifest): ManifestFile[] {
-  const { decoder, halfDecoder, ...others } = files;
-  const all = [
-    ...Object.values(decoder),
-    ...(halfDecoder ? Object.values(halfDecoder) : []),
-    ...Object.values(others),
-  ];
-  return all.filter((file) => file !== undefined);
-}
-
-async function checkFile(location: string, file: ManifestFile, verify: boolean): Promise<void> {
-  const found = await stat(location).catch(() => null);
-  if (!found?.isFile()) {
-    throw new Sjd2Error(
-      'ERR_MODEL',
-      `${location}: expected a file (named by model.json), found none`,
-    );
-  }
-  if (!verify) return;
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(location), hash);
-  const actual = hash.digest('hex');
-  if (actual !== file.sha256) {
-    throw new Sjd2Error(
-      'ERR_MODEL',
-      `${location}: expected SHA-256 ${file.sha256} but found ${actual}: the file is damaged`,
-    );
-  }
+  throw new Sjd2Error('ERR_MODEL', `${file}: ${shown(problems.join('; '))}`);
 }

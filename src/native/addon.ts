@@ -43,6 +43,8 @@ export interface NativeModelOptions {
   /** Decoder graphs by number of rows: `{ '1': path, '2': path }`. */
   decoders: Record<string, string>;
   imageDecoder: string;
+  /** Tokens that the image decoder must take. */
+  imageTokens: number;
   /** Pixels that the image decoder must give. */
   imageWidth: number;
   imageHeight: number;
