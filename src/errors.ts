@@ -60,6 +60,7 @@ export function shown(text: string, longest = LONGEST): string {
   const cut = text.length > longest ? `${text.slice(0, longest - 3)}...` : text;
   return stripVTControlCharacters(cut)
     .replace(/\s*[\r\n\u2028\u2029]+\s*/g, ' ')
+    .trim()
     .replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, (character) => {
       const code = character.codePointAt(0) as number;
       return JOINERS.has(code) ? character : `\\u{${code.toString(16)}}`;

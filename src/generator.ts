@@ -187,9 +187,12 @@ export class ImageGenerator {
     }
   }
 
-  /** The words of a prompt that the model has never seen; they have no influence on the picture. */
+  /**
+   * The words of a prompt, emoji included, that have no influence on the picture: the model has never
+   * seen them.
+   * @throws {Sjd2Error} ERR_ARGUMENT for a prompt that is not text or has more than 10,000 characters.
+   */
   unknownWords(prompt: string): string[] {
-    if (typeof prompt !== 'string') throw unexpected('prompt', 'a string', prompt);
     return this.model.prompts.unknownWords(prompt);
   }
 

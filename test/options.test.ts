@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ImageGenerator, loadModel } from '../src';
-import type { GenerateOptions } from '../src/options';
+import type { GenerateOptions, SamplerOptions } from '../src/options';
 
 let model: ImageGenerator;
 beforeAll(async () => {
@@ -75,12 +75,6 @@ test.each([
   await expect(model.generate(prompt as string)).rejects.toThrow(message);
 });
 
-test('words that the model does not know are reported once each, as they were written', () => {
-  expect(model.unknownWords('a red Xyzzy, xq2 and Xyzzy apple')).toEqual(['Xyzzy', 'xq2']);
-  expect(model.unknownWords('a red apple')).toEqual([]);
-  expect(model.unknownWords('красное apple')).toEqual(['красное']);
-});
-
 test.each([
   [undefined, undefined, null],
   ['no-such-model', undefined, 'ERR_MODEL'],
@@ -92,6 +86,13 @@ test.each([
   ['emoji', { threads: 1.5 }, 'ERR_ARGUMENT'],
   ['emoji', { onProgress: 1 }, 'ERR_ARGUMENT'],
   ['emoji', { signal: AbortSignal.abort() }, 'ERR_ABORTED'],
+  ['emoji', { signal: {} }, 'ERR_ARGUMENT'],
+  ['emoji', { verify: 'yes' }, 'ERR_ARGUMENT'],
+  ['emoji', { verfy: true }, 'ERR_ARGUMENT'],
+  ['emoji', { seed: 1 }, 'ERR_ARGUMENT'],
+  ['emoji', { verfy: undefined }, null],
+  ['emoji', [], 'ERR_ARGUMENT'],
+  ['emoji', 'cpu', 'ERR_ARGUMENT'],
   ['emoji', null, 'ERR_ARGUMENT'],
 ])('loadModel(%p, %p) ends with %p', async (name, options, code) => {
   const work = loadModel(name as string, options as Parameters<typeof loadModel>[1]);
@@ -105,4 +106,38 @@ test('score refuses what has no likelihood', async () => {
   await expect(model.score('a cat', tokens.subarray(1))).rejects.toThrow(/256 ids/);
   await expect(model.score('a cat', tokens.fill(512))).rejects.toThrow(/between 0 and 511/);
   await expect(model.decodeTokens([] as unknown as Int32Array)).rejects.toThrow(/Int32Array/);
+});
+
+test.each([
+  [{ topk: 1 }, /sampler to have no field named topk: there are guidance, temperature, topK, topP/],
+  [{ seed: 1 }, /no field named seed/],
+  [[], /sampler to be an object/],
+  [null, /sampler to be an object/],
+  [{ topK: 513 }, /topK to be an integer/],
+])('score refuses the sampler %p', async (sampler, message) => {
+  const work = model.score('a cat', new Int32Array(256), sampler as SamplerOptions);
+  await expect(work).rejects.toMatchObject({ code: 'ERR_ARGUMENT' });
+  await expect(work).rejects.toThrow(message);
+});
+
+test('score has read the tokens when it returns, whatever becomes of the array', async () => {
+  await using fresh = await loadModel('emoji');
+  const tokens = Int32Array.from({ length: 256 }, (_, i) => (7 * i) % 512);
+  const sampler = { temperature: 1, topK: 0, guidance: 2 };
+  const { nll } = await fresh.score('a cat', tokens, sampler);
+  const changed = tokens.slice();
+  // The graph for two rows of this one is still to be loaded.
+  await using other = await loadModel('emoji');
+  const work = other.score('a cat', changed, sampler);
+  changed.fill(1_000_000);
+  expect((await work).nll).toEqual(nll);
+});
+
+test('an unknown option is named, shortened and without what a terminal obeys', async () => {
+  const name = `\u001b[31m${'x'.repeat(100_000)}`;
+  const error = await model.generate('a cat', { [name]: 1 } as never).catch((reason) => reason);
+  expect(error).toMatchObject({ code: 'ERR_ARGUMENT' });
+  expect(error.message).toMatch(
+    /^Expected options to have no field named x{20,60}\.\.\.: there are/,
+  );
 });

@@ -1,8 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { Tokenizer } from '@huggingface/tokenizers';
 import { Sjd2Error, unexpected } from '../errors';
 import type { Manifest } from './manifest';
 import type { Tables } from './tables';
+import { TextTokenizer } from './text-tokenizer';
+import { unknownWords } from './unknown-words';
+
+/** UTF-16 units of a prompt: more than any model reads, and little work for a tokenizer. */
+const LONGEST_PROMPT = 10_000;
 
 /** Turns prompts into token ids and ids into the transformer's first input rows. */
 export class PromptEncoder {
@@ -11,44 +14,24 @@ export class PromptEncoder {
   private readonly special: Record<'pad' | 'unknown' | 'begin' | 'unconditional', number>;
 
   private constructor(
-    private readonly tokenizer: Tokenizer,
+    private readonly tokenizer: TextTokenizer,
     private readonly tables: Tables,
     private readonly manifest: Manifest,
-    path: string,
   ) {
     this.length = manifest.prompt.length + 1;
-    const id = (role: 'pad' | 'unknown' | 'begin' | 'unconditional') => {
-      const token = manifest.prompt[role];
-      const found = tokenizer.token_to_id(token);
-      if (found === undefined || found >= tables.textVocabulary) {
-        throw new Sjd2Error(
-          'ERR_MODEL',
-          `${path}: expected the ${role} token ${token} of model.json to be in the vocabulary`,
-        );
-      }
-      return found;
-    };
+    const { pad, unknown, begin, unconditional } = manifest.prompt;
     this.special = {
-      pad: id('pad'),
-      unknown: id('unknown'),
-      begin: id('begin'),
-      unconditional: id('unconditional'),
+      pad: tokenizer.special('pad', pad),
+      unknown: tokenizer.special('unknown', unknown),
+      begin: tokenizer.special('begin', begin),
+      unconditional: tokenizer.special('unconditional', unconditional),
     };
   }
 
   /** @throws {Sjd2Error} ERR_MODEL when tokenizer.json is damaged or lacks a special token. */
   static async read(path: string, tables: Tables, manifest: Manifest): Promise<PromptEncoder> {
-    let tokenizer: Tokenizer;
-    try {
-      tokenizer = new Tokenizer(JSON.parse(await readFile(path, 'utf8')), {});
-    } catch (error) {
-      throw new Sjd2Error(
-        'ERR_MODEL',
-        `${path}: expected a Hugging Face tokenizer: ${(error as Error).message}`,
-        { cause: error },
-      );
-    }
-    return new PromptEncoder(tokenizer, tables, manifest, path);
+    const tokenizer = await TextTokenizer.read(path, tables.textVocabulary);
+    return new PromptEncoder(tokenizer, tables, manifest);
   }
 
   /**
@@ -56,8 +39,7 @@ export class PromptEncoder {
    * @throws {Sjd2Error} ERR_ARGUMENT for a prompt that is not text, is empty, or is too long.
    */
   encode(prompt: unknown): number[] {
-    if (typeof prompt !== 'string') throw unexpected('prompt', 'a string', prompt);
-    const ids = this.tokenize(prompt);
+    const ids = this.tokenize(checkPrompt(prompt));
     if (ids.length === 0)
       throw unexpected('prompt', 'at least one word that the model can read', prompt);
     const { length } = this.manifest.prompt;
@@ -70,18 +52,9 @@ export class PromptEncoder {
     return this.pad(ids);
   }
 
-  /** The words of a prompt that the vocabulary lacks, as they were written, each once. */
-  unknownWords(prompt: string): string[] {
-    const words = prompt.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word));
-    const unknown = words.filter((word) => {
-      const ids = this.tokenize(word);
-      // A normaliser may drop words on purpose ("a", "the"), but one that drops a word of another
-      // script does not know it.
-      return ids.includes(this.special.unknown) || (ids.length === 0 && /[^\p{ASCII}]/u.test(word));
-    });
-    return [
-      ...new Set(unknown.map((word) => word.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, ''))),
-    ];
+  /** The words of a prompt that have no influence on the picture, as they were written, each once. */
+  unknownWords(prompt: unknown): string[] {
+    return unknownWords(checkPrompt(prompt), (text) => this.tokenize(text), this.special.unknown);
   }
 
   /** The ids of the prompt that says nothing, for the second row of guidance. */
@@ -100,19 +73,22 @@ export class PromptEncoder {
   }
 
   private tokenize(text: string): number[] {
-    const ids: number[] = this.tokenizer.encode(text, { add_special_tokens: false }).ids;
-    const outside = ids.find((id: number) => id >= this.tables.textVocabulary);
-    if (outside !== undefined) {
-      throw new Sjd2Error(
-        'ERR_MODEL',
-        `The tokenizer gave id ${outside} but text_embedding has ${this.tables.textVocabulary} rows`,
-      );
-    }
-    return ids;
+    return this.tokenizer.encode(text, this.special.unknown);
   }
 
   private pad(ids: number[]): number[] {
     const padding = new Array(this.manifest.prompt.length - ids.length).fill(this.special.pad);
     return [...ids, ...padding, this.special.begin];
   }
+}
+
+/** Before a tokenizer sees it: what its patterns do with a megabyte may take minutes. */
+function checkPrompt(prompt: unknown): string {
+  if (typeof prompt !== 'string') throw unexpected('prompt', 'a string', prompt);
+  if (prompt.length <= LONGEST_PROMPT) return prompt;
+  throw new Sjd2Error(
+    'ERR_ARGUMENT',
+    `Expected prompt to have at most ${LONGEST_PROMPT} characters but received ${prompt.length}: ` +
+      'shorten it',
+  );
 }

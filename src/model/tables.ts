@@ -1,6 +1,7 @@
-import { Sjd2Error } from '../errors';
+import { setImmediate } from 'node:timers/promises';
+import { Sjd2Error, shown } from '../errors';
 import type { Manifest } from './manifest';
-import { readSafetensors, type Tensor } from './safetensors';
+import { SafetensorsFile, type Tensor } from './safetensors';
 
 /** The embedding tables of a model package, all row-major 32-bit floats. */
 export interface Tables {
@@ -16,61 +17,76 @@ export interface Tables {
   std: Float32Array;
 }
 
-/** @throws {Sjd2Error} ERR_MODEL for a missing tensor, a wrong shape, or a value that is not finite. */
-export async function readTables(path: string, manifest: Manifest): Promise<Tables> {
-  const tensors = await readSafetensors(path);
-  const d = manifest.hiddenSize;
-  const take = (name: string, shape: (number | null)[]): Tensor => {
-    const tensor = tensors.get(name);
-    const wanted = `[${shape.map((extent) => extent ?? '?').join(', ')}]`;
-    if (!tensor) {
-      throw new Sjd2Error('ERR_MODEL', `${path}: expected a tensor ${name} ${wanted}, found none`);
-    }
-    const fits =
-      tensor.shape.length === shape.length &&
-      shape.every((extent, i) => extent === null || extent === tensor.shape[i]);
-    if (!fits) {
-      throw new Sjd2Error(
-        'ERR_MODEL',
-        `${path}: expected ${name} to have shape ${wanted} but found [${tensor.shape.join(', ')}]`,
-      );
-    }
-    const broken = tensor.data.findIndex((value) => !Number.isFinite(value));
-    if (broken >= 0) {
-      throw new Sjd2Error(
-        'ERR_MODEL',
-        `${path}: expected ${name} to be finite but element ${broken} is ${tensor.data[broken]}`,
-      );
-    }
-    return tensor;
-  };
+/** Elements that are looked at before other work has its turn. */
+const SLICE = 2 ** 22;
 
-  const text = take('text_embedding', [null, d]);
-  const embedding = take('image_embedding', [manifest.image.vocabulary, d]).data;
-  if (!manifest.denoising) {
-    return {
-      imageEmbedding: embedding,
-      textEmbedding: text.data,
-      textVocabulary: text.shape[0] as number,
-      timestepEmbedding: null,
-      mean: new Float32Array(d),
-      std: new Float32Array(d).fill(1),
-    };
+/**
+ * Reads the tables that the model uses; what else the file holds stays where it is.
+ * @throws {Sjd2Error} ERR_MODEL for a missing tensor, a wrong shape, or a value that is not finite.
+ */
+export async function readTables(path: string, manifest: Manifest): Promise<Tables> {
+  const file = await SafetensorsFile.open(path);
+  try {
+    return await tablesOf(file, manifest);
+  } finally {
+    await file.close();
   }
-  const std = take('embedding_std', [d]).data;
-  const flat = std.findIndex((value) => value <= 0);
-  if (flat >= 0) {
-    throw new Sjd2Error(
-      'ERR_MODEL',
-      `${path}: expected embedding_std to be positive but element ${flat} is ${std[flat]}`,
-    );
-  }
-  return {
-    imageEmbedding: embedding,
+}
+
+async function tablesOf(file: SafetensorsFile, manifest: Manifest): Promise<Tables> {
+  const d = manifest.hiddenSize;
+  const text = await take(file, 'text_embedding', [null, d]);
+  const tables = {
+    imageEmbedding: (await take(file, 'image_embedding', [manifest.image.vocabulary, d])).data,
     textEmbedding: text.data,
     textVocabulary: text.shape[0] as number,
-    timestepEmbedding: take('timestep_embedding', [manifest.denoising.levels + 1, d]).data,
-    mean: take('embedding_mean', [d]).data,
+  };
+  if (!manifest.denoising) {
+    const mean = new Float32Array(d);
+    return { ...tables, timestepEmbedding: null, mean, std: new Float32Array(d).fill(1) };
+  }
+  const std = (await take(file, 'embedding_std', [d])).data;
+  const flat = std.findIndex((value) => value <= 0);
+  if (flat >= 0) {
+    throw fault(file, `embedding_std to be positive but element ${flat} is ${std[flat]}`);
+  }
+  return {
+    ...tables,
+    timestepEmbedding: (await take(file, 'timestep_embedding', [manifest.denoising.levels + 1, d]))
+      .data,
+    mean: (await take(file, 'embedding_mean', [d])).data,
     std,
   };
+}
+
+/** @param shape null where any extent will do */
+async function take(
+  file: SafetensorsFile,
+  name: string,
+  shape: (number | null)[],
+): Promise<Tensor> {
+  const found = file.shapeOf(name);
+  const wanted = `[${shape.map((extent) => extent ?? '?').join(', ')}]`;
+  if (!found) throw fault(file, `a tensor ${name} ${wanted}, found none`);
+  const fits =
+    found.length === shape.length &&
+    shape.every((extent, i) => extent === null || extent === found[i]);
+  if (!fits) {
+    const extents = shown(found.join(', '), 60);
+    throw fault(file, `${name} to have shape ${wanted} but found [${extents}]`);
+  }
+  const tensor = await file.read(name);
+  for (let begin = 0; begin < tensor.data.length; begin += SLICE) {
+    const slice = tensor.data.subarray(begin, begin + SLICE);
+    const broken = slice.findIndex((value) => !Number.isFinite(value));
+    if (broken >= 0) {
+      throw fault(file, `${name} to be finite but element ${begin + broken} is ${slice[broken]}`);
+    }
+    if (slice.length === SLICE) await setImmediate();
+  }
+  return tensor;
+}
+
+function fault({ path }: SafetensorsFile, expectation: string): Sjd2Error {
+  return new Sjd2Error('ERR_MODEL', `${path}: expected ${expectation}`);
 }
