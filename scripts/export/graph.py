@@ -1,38 +1,19 @@
-"""A small builder over onnx.helper: nodes by name, weights stored as fp16 whatever the graph computes in."""
+"""A small builder over onnx.helper: nodes by name, weights in external files and in the type asked for."""
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from weight_file import TYPES, stored_name
+
 OPSET = 20
 MICROSOFT = "com.microsoft"
 
 
-class WeightFile:
-    """One raw file that several graphs refer to (ONNX external data)."""
-
-    def __init__(self, path):
-        self.path = path
-        self.offsets = {}
-        self.file = open(path, "wb")
-
-    def add(self, name, array):
-        """Append an array once; returns (offset, length) in bytes."""
-        if name not in self.offsets:
-            # ONNX Runtime maps the file; 64 bytes is what its kernels like to be aligned to.
-            self.file.write(b"\0" * (-self.file.tell() % 64))
-            data = np.ascontiguousarray(array).tobytes()
-            self.offsets[name] = self.file.tell(), len(data)
-            self.file.write(data)
-        return self.offsets[name]
-
-    def close(self):
-        self.file.close()
-
-
 class Graph:
     def __init__(self, name, weights=None, half=False):
-        """With `half`, all floats between the graph's borders are fp16."""
+        """With `half`, all floats between the graph's borders are fp16. Without a WeightFiles the weights
+        lie inside the graph's own file."""
         self.name, self.weights, self.half = name, weights, half
         self.float = TensorProto.FLOAT16 if half else TensorProto.FLOAT
         self.nodes, self.initializers = [], []
@@ -67,32 +48,41 @@ class Graph:
 
     def weight(self, name, array, half=True):
         """A weight, stored as fp16 (`half`) or fp32 and cast, once the session is made, to what the graph
-        computes in: graphs of both kinds share one weight file."""
+        computes in: graphs of both kinds share one weight file. `array` may be a function that makes it;
+        it is not called for a weight that the weight files hold already."""
         if name in self.known:
             return self.known[name]
-        array = np.asarray(array, np.float16 if half else np.float32)
-        stored = f"{name}.fp16" if half else name
-        if self.weights:
-            offset, length = self.weights.add(stored, array)
-            tensor = TensorProto(
-                name=stored,
-                data_type=TensorProto.FLOAT16 if half else TensorProto.FLOAT,
-                dims=array.shape,
-                data_location=TensorProto.EXTERNAL,
-            )
-            for key, value in (
-                ("location", self.weights.path.name),
-                ("offset", offset),
-                ("length", length),
-            ):
-                tensor.external_data.add(key=key, value=str(value))
-        else:
-            tensor = numpy_helper.from_array(array, stored)
-        self.initializers.append(tensor)
+        stored = self.stored(name, array, np.float16 if half else np.float32)
         self.known[name] = stored
         if half != self.half:
             self.known[name] = self.node("Cast", [stored], f"{name}.cast", to=self.float)
         return self.known[name]
+
+    def stored(self, name, array, dtype):
+        """An initializer of exactly this type; returns its name."""
+        stored = stored_name(name, dtype)
+        if stored in self.known:
+            return stored
+        self.known[stored] = stored
+        if self.weights:
+            place = self.weights.add(stored, array, dtype)
+            tensor = TensorProto(
+                name=stored,
+                data_type=TYPES[np.dtype(dtype)],
+                dims=place.shape,
+                data_location=TensorProto.EXTERNAL,
+            )
+            for key, value in (
+                ("location", place.file),
+                ("offset", place.offset),
+                ("length", place.length),
+            ):
+                tensor.external_data.add(key=key, value=str(value))
+        else:
+            array = array() if callable(array) else array
+            tensor = numpy_helper.from_array(np.asarray(array, dtype), stored)
+        self.initializers.append(tensor)
+        return stored
 
     def input(self, name, shape, dtype=TensorProto.FLOAT):
         self.inputs.append(helper.make_tensor_value_info(name, dtype, shape))

@@ -4,7 +4,6 @@ python scripts/export/package.py --checkpoint training/finetuned/ema.pt --out mo
 """
 
 import argparse
-import hashlib
 import json
 import shutil
 import sys
@@ -15,12 +14,14 @@ from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "train"))
 
-import decoder_graph
 import image_decoder_graph
-from graph import WeightFile
+from llama_graph import Architecture, LlamaGraph, Weights
 from model import Config, Transformer
 from noise import Levels
+from package_writer import PackageWriter, entry
+from projection import linear
 from tokenize_pictures import load_tokenizer
+from weight_file import WeightFiles
 
 DESCRIPTION = "Small pictures in the style of emoji, 64x64, from a few words."
 
@@ -55,38 +56,53 @@ def load_checkpoint(path):
     return model.eval(), Levels(**state["levels"])
 
 
-def half(tensor):
-    """What is left of a weight after storage as fp16."""
-    return tensor.detach().half().float()
+def array(tensor):
+    """A function that makes what is left of a weight after storage as fp16."""
+    return lambda: tensor.detach().half().float().numpy()
 
 
-def exported_tensors(model):
+def exported_weights(model):
     """The weights of the decoder graph as the package stores them."""
     layers = [
         {
-            "attention_norm": half(layer.attention_norm.weight).numpy(),
-            "qkv": half(layer.qkv.weight).numpy(),
-            "query_norm": half(layer.query_norm.weight).numpy(),
-            "key_norm": half(layer.key_norm.weight).numpy(),
-            "output": half(layer.output.weight).numpy(),
-            "feed_forward_norm": half(layer.feed_forward_norm.weight).numpy(),
-            "gate_up": half(layer.gate_up.weight).numpy(),
-            "down": half(layer.down.weight).numpy(),
+            "attention_norm": array(layer.attention_norm.weight),
+            "qkv": array(layer.qkv.weight),
+            "query_norm": array(layer.query_norm.weight),
+            "key_norm": array(layer.key_norm.weight),
+            "output": array(layer.output.weight),
+            "feed_forward_norm": array(layer.feed_forward_norm.weight),
+            "gate_up": array(layer.gate_up.weight),
+            "down": array(layer.down.weight),
         }
         for layer in model.layers
     ]
-    return {
-        "layers": layers,
-        "norm": half(model.norm.weight).numpy(),
-        "head": half(model.head.weight).numpy(),
-        "positions": half(model.positions()).numpy(),
-        "cos": model.cos.numpy(),
-        "sin": model.sin.numpy(),
-    }
+
+    def head(graph, x, dtype, output):
+        linear(graph, x, "head", array(model.head.weight), dtype, output)
+
+    return Weights(
+        layers=layers,
+        norm=array(model.norm.weight),
+        head=head,
+        positions=array(model.positions()),
+        cos=model.cos.numpy(),
+        sin=model.sin.numpy(),
+    )
 
 
-def file_entry(path):
-    return {"path": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+def architecture(config):
+    c = config
+    return Architecture(
+        hidden=c.width,
+        layers=c.layers,
+        heads=c.heads,
+        kv_heads=c.kv_heads,
+        head_size=c.head_size,
+        vocabulary=c.vocabulary,
+        max_length=c.max_length,
+        epsilon=1e-6,
+        qk_norm="rms",
+    )
 
 
 def attribution(data):
@@ -157,24 +173,29 @@ def manifest(options, config, levels, files):
     }
 
 
-@torch.no_grad()
-def main():
-    options = parse()
-    out = options.out
-    out.mkdir(parents=True, exist_ok=True)
-    model, levels = load_checkpoint(options.checkpoint)
-    weights = WeightFile(out / "decoder.weights")
-    tensors = exported_tensors(model)
+def write_graphs(model, folder):
+    """The decoder graphs and their weights; their part of the manifest's `files`."""
+    files = WeightFiles(folder / "decoder.weights")
+    weights = exported_weights(model)
     graphs = {}
     for half, kind in ((False, "decoder"), (True, "halfDecoder")):
         graphs[kind] = {}
         for rows, suffix in ((1, ""), (2, "_guided")):
-            path = out / f"decoder{suffix}{'_half' if half else ''}.onnx"
-            decoder_graph.build(path, weights, model.config, tensors, rows, half)
-            graphs[kind][str(rows)] = file_entry(path)
-    weights.close()
+            path = folder / f"decoder{suffix}{'_half' if half else ''}.onnx"
+            graph = LlamaGraph(architecture(model.config), weights, files, rows, half=half)
+            graph.build(path)
+            graphs[kind][str(rows)] = entry(path)
+    files.close()
+    return {**graphs, "weights": entry(files.path)}
+
+
+@torch.no_grad()
+def write_package(options, writer):
+    folder = writer.folder
+    model, levels = load_checkpoint(options.checkpoint)
+    graphs = write_graphs(model, folder)
     tokenizer = load_tokenizer(options.tokenizer)
-    image = out / "image_decoder.onnx"
+    image = folder / "image_decoder.onnx"
     image_decoder_graph.build(image, tokenizer, model.config.rows, model.config.columns)
     tables = {
         "image_embedding": model.image_embedding.weight,
@@ -185,19 +206,21 @@ def main():
     }
     tables = {name: table.detach().contiguous().clone() for name, table in tables.items()}
     assert not tables["timestep_embedding"][0].any(), "clean inputs carry no timestep"
-    save_file(tables, out / "tables.safetensors")
-    shutil.copyfile(options.data / "tokenizer.json", out / "tokenizer.json")
+    save_file(tables, folder / "tables.safetensors")
+    shutil.copyfile(options.data / "tokenizer.json", folder / "tokenizer.json")
     files = {
         **graphs,
-        "weights": file_entry(out / "decoder.weights"),
-        "imageDecoder": file_entry(image),
-        "tables": file_entry(out / "tables.safetensors"),
-        "tokenizer": file_entry(out / "tokenizer.json"),
+        "imageDecoder": entry(image),
+        "tables": entry(folder / "tables.safetensors"),
+        "tokenizer": entry(folder / "tokenizer.json"),
     }
-    text = json.dumps(manifest(options, model.config, levels, files), indent=2)
-    (out / "model.json").write_text(text + "\n")
-    for path in sorted(out.iterdir()):
-        print(f"{path.stat().st_size / 1e6:8.2f} MB  {path.name}")
+    writer.finish(manifest(options, model.config, levels, files))
+
+
+def main():
+    options = parse()
+    with PackageWriter(options.out) as writer:
+        write_package(options, writer)
 
 
 if __name__ == "__main__":

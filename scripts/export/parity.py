@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from onnx_decoder import OnnxDecoder, session
-from package import exported_tensors, load_checkpoint
+from package import exported_weights, load_checkpoint
 from dataset import Prompts
 from model import Cache
 from tokenize_pictures import load_tokenizer
@@ -34,7 +34,7 @@ def parse():
 
 def round_weights(model):
     """Replace the decoder's weights by their fp16 values; the embedding tables stay fp32."""
-    positions = torch.from_numpy(exported_tensors(model)["positions"])
+    positions = torch.from_numpy(exported_weights(model).positions())
     for module in [*model.layers, model.norm, model.head]:
         for parameter in module.parameters():
             parameter.data = parameter.data.half().float()

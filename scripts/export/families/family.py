@@ -1,0 +1,82 @@
+"""What export.py asks of a family."""
+
+from abc import ABC, abstractmethod
+
+from tokenizers import Tokenizer
+
+ROWS = 4096  # rows of a table that are in memory at a time
+
+
+class Family(ABC):
+    """One checkpoint of a family. `options` are export.py's."""
+
+    name = ""
+    model_types = ()
+    license = ""
+    # Sampler that the authors' code uses when nothing else is asked for.
+    sampler = {"guidance": 1, "temperature": 1, "topK": 0, "topP": 1}
+
+    @abstractmethod
+    def __init__(self, folder, checkpoint, options): ...
+
+    @abstractmethod
+    def architecture(self):
+        """llama_graph.Architecture"""
+
+    @abstractmethod
+    def weights(self):
+        """llama_graph.Weights"""
+
+    @abstractmethod
+    def image(self):
+        """The manifest's `image`."""
+
+    @abstractmethod
+    def prompt(self):
+        """The manifest's `prompt`."""
+
+    @abstractmethod
+    def tables(self):
+        """{name: (shape, pieces)} of image_embedding and text_embedding."""
+
+    @abstractmethod
+    def image_decoder(self):
+        """A module from tokens [B, N] to an image [B, 3, H, W] in [-1, 1], or None for a model whose
+        tokens go elsewhere."""
+
+    def sequence(self):
+        """The manifest's `sequence`: tokens between image tokens that are always the same."""
+        return None
+
+    def tokenizer(self):
+        """The file of the tokenizer, copied into the package."""
+        return self.folder / "tokenizer.json"
+
+
+def table(checkpoint, name):
+    """(shape, pieces) of a weight that becomes a table as it is."""
+    shape = checkpoint.shape(name)
+
+    def pieces():
+        for first in range(0, shape[0], ROWS):
+            yield checkpoint.rows(name, first, min(first + ROWS, shape[0])).numpy()
+
+    return shape, pieces()
+
+
+def special_prefix(path):
+    """The tokens that a tokenizer puts before every text (usually one: begin of sentence)."""
+    tokenizer = Tokenizer.from_file(str(path))
+    whole = tokenizer.encode("a").ids
+    bare = tokenizer.encode("a", add_special_tokens=False).ids
+    extra = len(whole) - len(bare)
+    if whole[extra:] != bare:
+        raise SystemExit(f"{path}: puts special tokens behind a text, which no family here does")
+    return "".join(tokenizer.id_to_token(id) for id in whole[:extra])
+
+
+def require_tokens(path, tokens):
+    tokenizer = Tokenizer.from_file(str(path))
+    for token in tokens:
+        if tokenizer.token_to_id(token) is None:
+            raise SystemExit(f"{path}: expected the special token {token}, found none")

@@ -1,0 +1,158 @@
+"""Janus and Janus-Pro: JanusForConditionalGeneration.
+
+A Llama without its own head: image tokens enter through an embedding and an aligner (kept as ONE table,
+since both are fixed), and leave through a head of two layers. Template, unconditional prompt (pads
+between the first and the last token) and guidance are those of generation_inference.py in
+deepseek-ai/Janus.
+"""
+
+import json
+
+import torch
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from torch import nn
+from transformers import JanusConfig
+from transformers.models.janus.modeling_janus import JanusVQVAE, JanusVQVAEAlignerMLP
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+
+from families import llama
+from families.family import ROWS, Family, require_tokens, special_prefix, table
+from llama_graph import Architecture, Weights
+from projection import linear
+
+BEGIN, PAD = "<begin_of_image>", "<｜▁pad▁｜>"
+TEMPLATE = "<|User|>: {prompt}\n\n<|Assistant|>:"
+TEXT = "model.language_model"
+
+
+class Pixels(nn.Module):
+    def __init__(self, vq):
+        super().__init__()
+        self.quantize, self.post_quant_conv, self.decoder = (
+            vq.quantize,
+            vq.post_quant_conv,
+            vq.decoder,
+        )
+
+    def forward(self, tokens):
+        codes = self.quantize.get_codebook_entry(tokens)
+        return self.decoder(self.post_quant_conv(codes)).clamp(-1, 1)
+
+
+class Janus(Family):
+    name = "janus"
+    model_types = ("janus",)
+    license = "DeepSeek Model License"
+    sampler = {"guidance": 5, "temperature": 1, "topK": 0, "topP": 1}
+
+    def __init__(self, folder, checkpoint, options):
+        self.folder, self.checkpoint = folder, checkpoint
+        self.config = JanusConfig.from_pretrained(folder)
+        self.text, self.vq = self.config.text_config, self.config.vq_config
+        self.side = self.vq.num_patches
+        self.max_length = options.prompt_length + self.side**2
+        require_tokens(self.tokenizer(), [BEGIN, PAD])
+
+    def architecture(self):
+        text = self.text
+        if text.hidden_act != "silu":
+            raise SystemExit(f"text_config.hidden_act: expected silu but found {text.hidden_act}")
+        return Architecture(
+            hidden=text.hidden_size,
+            layers=text.num_hidden_layers,
+            heads=text.num_attention_heads,
+            kv_heads=text.num_key_value_heads,
+            head_size=llama.head_size(text),
+            vocabulary=self.vq.num_embeddings,
+            max_length=self.max_length,
+            epsilon=text.rms_norm_eps,
+        )
+
+    def weights(self):
+        cos, sin = llama.rotary(LlamaRotaryEmbedding(self.text), self.max_length)
+        return Weights(
+            layers=llama.layers(
+                self.checkpoint,
+                TEXT,
+                self.text.num_hidden_layers,
+                biases=self.text.attention_bias,
+            ),
+            norm=lambda: self.checkpoint.read(f"{TEXT}.norm.weight"),
+            head=self.head,
+            cos=cos,
+            sin=sin,
+        )
+
+    def head(self, graph, x, dtype, output):
+        for index, name in enumerate(("proj_out", "vision_head")):
+            weight = f"model.generation_head.{name}"
+            x = linear(
+                graph, x, f"head.{index}", lambda: self.checkpoint.read(f"{weight}.weight"), dtype
+            )
+            bias = graph.weight(
+                f"head.{index}.bias",
+                lambda: self.checkpoint.read(f"{weight}.bias"),
+                dtype == "fp16",
+            )
+            x = graph.node("Add", [x, bias], output if index else None)
+            if not index:
+                x = graph.node("Gelu", [x])
+
+    def image(self):
+        pixels = self.side * 2 ** (len(self.vq.channel_multiplier) - 1)
+        return {
+            "vocabulary": self.vq.num_embeddings,
+            "rows": self.side,
+            "columns": self.side,
+            "width": pixels,
+            "height": pixels,
+        }
+
+    def prompt(self):
+        return {
+            "kind": "template",
+            "template": special_prefix(self.tokenizer()) + self.chat() + BEGIN,
+            "unconditional": {"kind": "pad", "token": PAD},
+        }
+
+    def chat(self):
+        """The folder's chat template around a user's words, or the authors'."""
+        for name, key in (
+            ("chat_template.jinja", None),
+            ("chat_template.json", "chat_template"),
+            ("processor_config.json", "chat_template"),
+            ("tokenizer_config.json", "chat_template"),
+        ):
+            path = self.folder / name
+            if not path.exists():
+                continue
+            text = path.read_text(encoding="utf8")
+            template = json.loads(text).get(key) if key else text
+            if isinstance(template, str):
+                message = {"role": "user", "content": [{"type": "text", "text": "{prompt}"}]}
+                environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+                rendered = environment.from_string(template).render(
+                    messages=[message], add_generation_prompt=True, bos_token="", eos_token=""
+                )
+                if rendered.count("{prompt}") != 1:
+                    raise SystemExit(f"{path}: the chat template does not show the user's words")
+                return rendered
+        return TEMPLATE
+
+    @torch.no_grad()
+    def image_embedding(self):
+        """What enters for each image token: aligner(embedding)."""
+        name = "model.generation_embeddings.weight"
+        count = self.checkpoint.shape(name)[0]
+        aligner = self.checkpoint.load(JanusVQVAEAlignerMLP(self.vq), "model.generation_aligner.")
+        for first in range(0, count, ROWS):
+            yield aligner(self.checkpoint.rows(name, first, min(first + ROWS, count))).numpy()
+
+    def tables(self):
+        text = table(self.checkpoint, f"{TEXT}.embed_tokens.weight")
+        shape = (self.vq.num_embeddings, self.text.hidden_size)
+        return {"image_embedding": (shape, self.image_embedding()), "text_embedding": text}
+
+    def image_decoder(self):
+        model = self.checkpoint.load(JanusVQVAE(self.vq), "model.vqmodel.")
+        return Pixels(model).eval()

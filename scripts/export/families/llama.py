@@ -1,0 +1,47 @@
+"""What Llama-like checkpoints share: names of weights, and rotary tables by the class's own code."""
+
+import torch
+
+from published_weights import concatenated
+
+
+def layers(checkpoint, prefix, count, biases=False, head_norms=False):
+    made = []
+    for index in range(count):
+        name = f"{prefix}.layers.{index}"
+
+        def one(part, name=name):
+            return lambda: checkpoint.read(f"{name}.{part}")
+
+        def several(parts, name=name):
+            return concatenated(checkpoint, [f"{name}.{part}" for part in parts])
+
+        attention = [f"self_attn.{part}_proj" for part in "qkv"]
+        layer = {
+            "attention_norm": one("input_layernorm.weight"),
+            "qkv": several([f"{part}.weight" for part in attention]),
+            "output": one("self_attn.o_proj.weight"),
+            "feed_forward_norm": one("post_attention_layernorm.weight"),
+            "gate_up": several(["mlp.gate_proj.weight", "mlp.up_proj.weight"]),
+            "down": one("mlp.down_proj.weight"),
+        }
+        if biases:
+            layer["qkv_bias"] = several([f"{part}.bias" for part in attention])
+        if head_norms:
+            for kind, part in (("query", "q"), ("key", "k")):
+                layer[f"{kind}_norm"] = one(f"self_attn.{part}_norm.weight")
+                layer[f"{kind}_norm_bias"] = one(f"self_attn.{part}_norm.bias")
+        made.append(layer)
+    return made
+
+
+@torch.no_grad()
+def rotary(embedding, length):
+    """cos and sin [length, head size / 2] of a transformers rotary embedding."""
+    cos, sin = embedding(torch.zeros(1), torch.arange(length)[None])
+    half = cos.shape[-1] // 2
+    return cos[0, :, :half].numpy(), sin[0, :, :half].numpy()
+
+
+def head_size(config):
+    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads

@@ -1,0 +1,33 @@
+"""A torch image decoder as an ONNX graph: tokens int64 [B, N] to image float [B, 3, H, W]."""
+
+import logging
+import warnings
+
+import onnx
+import torch
+
+
+def export_image_decoder(module, image, path):
+    """`image` is the manifest's: it says how many tokens there are."""
+    tokens = torch.zeros(2, image["rows"] * image["columns"], dtype=torch.int64)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            (tokens,),
+            input_names=["tokens"],
+            output_names=["image"],
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+            opset_version=20,
+            dynamo=True,
+            verbose=False,
+        )
+    model = program.model_proto
+    model.ir_version = 9  # readable by every ONNX Runtime since 1.17
+    del model.metadata_props[:]
+    for node in model.graph.node:
+        # Stack traces with paths of the machine that exported it.
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.save(model, path)

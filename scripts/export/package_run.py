@@ -1,0 +1,106 @@
+"""A package of version 2 run as docs/model-package.md says, in Python: prompts, sequence, passes.
+
+Not fast and not speculative: what the exporters are checked with, and the format's second reader.
+"""
+
+import json
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from onnx_decoder import OnnxDecoder, session
+
+
+class Package:
+    def __init__(self, folder, kind="decoder"):
+        self.folder, self.kind = folder, kind
+        self.manifest = json.loads((folder / "model.json").read_text(encoding="utf8"))
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.decoders = {}
+        image = self.manifest["image"]
+        self.columns, self.length = image["columns"], image["rows"] * image["columns"]
+        sequence = self.manifest.get("sequence") or {"rowEnd": []}
+        self.row_end = [self.tokenizer.token_to_id(token) for token in sequence["rowEnd"]]
+
+    def decoder(self, rows):
+        if rows not in self.decoders:
+            self.decoders[rows] = OnnxDecoder(self.folder, rows, self.kind)
+        return self.decoders[rows]
+
+    def encode(self, text):
+        filled = self.manifest["prompt"]["template"].replace("{prompt}", text.strip())
+        return self.tokenizer.encode(filled, add_special_tokens=False).ids
+
+    def prompts(self, text):
+        """Ids of the conditional and of the unconditional row; lengths may differ."""
+        ids = self.encode(text)
+        rule = self.manifest["prompt"]["unconditional"]
+        if rule["kind"] == "pad":
+            pad = self.tokenizer.token_to_id(rule["token"])
+            return ids, [ids[0], *[pad] * (len(ids) - 2), ids[-1]]
+        if rule["kind"] == "tail":
+            return ids, ids[-rule["length"] :]
+        return ids, self.encode(rule["text"])
+
+    def inputs_before(self, position):
+        """Input rows between the prompt and the row whose output is the law of an image position + 1:
+        image tokens before `position`, and what stands at the ends of their rows."""
+        return position + position // self.columns * len(self.row_end)
+
+    def inputs(self, tables, tokens, first):
+        """Input rows of image tokens `first` .. and which of them have laws of image positions."""
+        rows, laws = [], []
+        for position, token in enumerate(tokens, first):
+            rows.append(tables["image_embedding"][token])
+            if (position + 1) % self.columns == 0:
+                rows += [tables["text_embedding"][id] for id in self.row_end]
+            laws.append(len(rows) - 1)
+        return np.array(rows, np.float32), laws
+
+    def begin(self, prompts):
+        """Feed the prompts; the law of image position 0, [R, 1, V].
+
+        Rows are aligned at their ends. What a longer one has more goes first, while the others' caches
+        get rows that the next pass overwrites.
+        """
+        decoder = self.decoder(len(prompts))
+        table = decoder.tables["text_embedding"]
+        shortest = min(len(ids) for ids in prompts)
+        longest = max(len(ids) for ids in prompts)
+        self.pasts = np.array([len(ids) for ids in prompts])
+        if longest > shortest:
+            rows = np.zeros((len(prompts), longest - shortest, table.shape[1]), np.float32)
+            for row, ids in enumerate(prompts):
+                extra = ids[: len(ids) - shortest]
+                rows[row, : len(extra)] = table[extra]
+            decoder.run(rows, [0] * len(prompts))
+        rows = np.stack([table[ids[len(ids) - shortest :]] for ids in prompts])
+        return decoder.run(rows.astype(np.float32), self.pasts - shortest, shortest - 1)
+
+    def feed(self, tokens, first):
+        """Feed image tokens at positions `first` ..; the laws of the positions after each, [R, n, V]."""
+        decoder = self.decoder(len(self.pasts))
+        rows, laws = self.inputs(decoder.tables, tokens, first)
+        past = self.pasts + self.inputs_before(first)
+        embeds = np.repeat(rows[None], len(self.pasts), 0)
+        if "logit_rows" in decoder.types:
+            return decoder.run(embeds, past, laws)
+        return decoder.run(embeds, past)
+
+    def greedy(self, text, guidance):
+        """Tokens and at each step the margin between the best and the second guided logit."""
+        logits = self.begin(self.prompts(text) if guidance != 1 else self.prompts(text)[:1])
+        tokens, margins = [], []
+        for position in range(self.length):
+            law = logits[:, -1].astype(np.float32)
+            law = law[1] + guidance * (law[0] - law[1]) if guidance != 1 else law[0]
+            best = np.partition(law, -2)[-2:]
+            margins.append(float(best[1] - best[0]))
+            tokens.append(int(law.argmax()))
+            if position + 1 < self.length:
+                logits = self.feed(tokens[-1:], position)
+        return tokens, margins
+
+    def pixels(self, tokens):
+        decoder = session(self.folder / self.manifest["files"]["imageDecoder"]["path"])
+        return decoder.run(None, {"tokens": np.array([tokens], np.int64)})[0][0]

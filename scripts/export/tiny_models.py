@@ -1,0 +1,136 @@
+"""Random checkpoints of the families, small enough that a test takes seconds, in the published layout.
+
+python scripts/export/tiny_models.py janus FOLDER
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+from transformers import (
+    JanusConfig,
+    JanusForConditionalGeneration,
+    JanusVisionConfig,
+    JanusVQVAEConfig,
+    LlamaConfig,
+)
+
+WORDS = ["a", "red", "fox", "in", "the", "snow", "blue", "car", "one", "two", "big", "small"]
+
+
+def write_tokenizer(folder, special, size, begin):
+    """Byte-level BPE with a few merges, special tokens, and `begin` before every text."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary, merges = {}, []
+    for token in [*special, *alphabet]:
+        vocabulary[token] = len(vocabulary)
+    for word in WORDS:
+        for text in (word, "Ġ" + word):
+            left = text[0]
+            for letter in text[1:]:
+                if left + letter not in vocabulary:
+                    merges.append((left, letter))
+                    vocabulary[left + letter] = len(vocabulary)
+                left += letter
+    assert len(vocabulary) <= size, len(vocabulary)
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(special)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{begin} $A", special_tokens=[(begin, vocabulary[begin])]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return vocabulary
+
+
+def sharpen(model, spared, scale=4.0):
+    """Random weights give laws that are almost flat; larger ones tell tokens apart. What draws the pixels
+    is `spared`: its output should stay within -1 and 1."""
+    generator = torch.Generator().manual_seed(7)
+    for name, parameter in model.named_parameters():
+        if spared in name:
+            continue
+        if parameter.dim() > 1:
+            spread = scale / parameter[0].numel() ** 0.5 / 2
+            parameter.data.normal_(0, spread, generator=generator)
+        else:
+            parameter.data += 0.1 * torch.randn(parameter.shape, generator=generator)
+    return model.eval()
+
+
+JANUS_SPECIAL = [
+    "<｜begin▁of▁sentence｜>",
+    "<｜end▁of▁sentence｜>",
+    "<｜▁pad▁｜>",
+    "<begin_of_image>",
+    "<end_of_image>",
+    "<image_placeholder>",
+    "<|User|>",
+    "<|Assistant|>",
+]
+
+
+def janus(folder, hidden=64, layers=2, side=6, vocabulary=96):
+    words = write_tokenizer(folder, JANUS_SPECIAL, 448, JANUS_SPECIAL[0])
+    text = LlamaConfig(
+        hidden_size=hidden,
+        intermediate_size=hidden * 2,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        vocab_size=448,
+        max_position_embeddings=1024,
+        bos_token_id=words[JANUS_SPECIAL[0]],
+        eos_token_id=words[JANUS_SPECIAL[1]],
+        pad_token_id=words[JANUS_SPECIAL[2]],
+    )
+    vision = JanusVisionConfig(
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        image_size=side * 4,
+        patch_size=4,
+        projection_dim=hidden,
+        num_image_tokens=side**2,
+    )
+    vq = JanusVQVAEConfig(
+        embed_dim=8,
+        num_embeddings=vocabulary,
+        latent_channels=32,
+        base_channels=32,
+        channel_multiplier=[1, 1, 2],
+        num_res_blocks=1,
+        projection_dim=hidden,
+        image_token_embed_dim=hidden,
+    )
+    config = JanusConfig(
+        text_config=text,
+        vision_config=vision,
+        vq_config=vq,
+        image_token_id=words["<image_placeholder>"],
+    )
+    torch.manual_seed(1)
+    model = sharpen(JanusForConditionalGeneration(config), "vqmodel.decoder")
+    model.generation_config.generation_kwargs = {"boi_token_id": words["<begin_of_image>"]}
+    model.generation_config.bos_token_id = words[JANUS_SPECIAL[0]]
+    model.generation_config.pad_token_id = words[JANUS_SPECIAL[2]]
+    model.save_pretrained(folder)
+    return model
+
+
+TINY = {"janus": janus}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("family", choices=sorted(TINY))
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    TINY[options.family](options.folder)
+
+
+if __name__ == "__main__":
+    main()
