@@ -4,7 +4,8 @@ import { ImageGenerator } from './generator';
 import { DEFAULT_MODEL, type ModelPackage, readModelPackage } from './model/package';
 import type { NativeModelOptions } from './native/addon';
 import { chooseDevice } from './native/device';
-import { loadAddon, openRuntime } from './native/loader';
+import { loadAddon } from './native/loader';
+import { openRuntime } from './native/runtime';
 import { boolean, checkFields, checkSignal, integer, oneOf } from './options';
 
 export const DEVICES = ['auto', 'cpu', 'cuda'] as const;

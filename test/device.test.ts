@@ -6,7 +6,7 @@
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { openRuntime } from '../src/native/loader';
+import { openRuntime } from '../src/native/runtime';
 import { EMULATED_DRIVER, evaluate, runWithDriver } from './emulated-gpu';
 
 const NO_DRIVER = 'libno-such-driver.so';

@@ -6,6 +6,7 @@
 #include "addon/model.h"
 #include "addon/setup.h"
 #include "ort/library.h"
+#include "ort/loaded.h"
 
 namespace sjd2::addon {
 namespace {
@@ -28,11 +29,28 @@ Napi::Value open_runtime(const Napi::CallbackInfo& info) {
   });
 }
 
+// loadedRuntimes(): [{path, version}], this process's ONNX Runtimes, whoever loaded them
+Napi::Value loaded_runtimes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    Napi::Array result = Napi::Array::New(env);
+    for (const ort::LoadedLibrary& library : ort::loaded_libraries()) {
+      Napi::Object entry = Napi::Object::New(env);
+      entry.Set("path", library.path);
+      entry.Set("version", library.version);
+      result.Set(result.Length(), entry);
+    }
+    return result;
+  });
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   auto* data = new AddonData;
   data->generation = Napi::Persistent(GenerationObject::define(env));
   env.SetInstanceData(data);
   exports.Set("openRuntime", Napi::Function::New(env, open_runtime, "openRuntime"));
+  exports.Set("loadedRuntimes", Napi::Function::New(env, loaded_runtimes, "loadedRuntimes"));
+  exports.Set("minimumRuntime", ort::kMinimumVersion);
   exports.Set("Model", Model::define(env));
   define_kernels(env, exports);
   define_cuda(env, exports);

@@ -1,5 +1,7 @@
 #include "ort/library.h"
 
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <mutex>
 
@@ -45,6 +47,16 @@ void disable_telemetry() {
 #endif
 }
 
+// By numbers: 1.9 is older than 1.20.
+bool is_below_minimum(const std::string& version) {
+  const auto numbers = [](const std::string& text) {
+    std::array<int, 3> parts{};
+    std::sscanf(text.c_str(), "%d.%d.%d", &parts[0], &parts[1], &parts[2]);
+    return parts;
+  };
+  return numbers(version) < numbers(kMinimumVersion);
+}
+
 }  // namespace
 
 Library& Library::open(const std::string& path) {
@@ -72,10 +84,10 @@ Library::Library(const std::string& path) : path_(path) {
   if (!get_base) throw Error(codes::kRuntime, path + " is not an ONNX Runtime library");
   const ApiBase* base = get_base();
   version_ = base->get_version_string();
-  api_ = base->get_api(kApiVersion);
-  if (!api_) {
-    throw Error(codes::kRuntime,
-                "ONNX Runtime " + version_ + " at " + path + " is too old: expected 1.16 or newer");
+  if (is_below_minimum(version_) || !(api_ = base->get_api(kApiVersion))) {
+    throw Error(codes::kRuntime, "Expected ONNX Runtime " + std::string(kMinimumVersion) +
+                                     " or newer but " + path + " is " + version_ +
+                                     ", which draws other pictures");
   }
   // ORT keeps one environment per process and counts references, so this one is shared with the
   // JavaScript binding of onnxruntime-node. Level 4 logs fatal ones only: an error comes back as a

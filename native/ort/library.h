@@ -1,4 +1,4 @@
-// The application's own ONNX Runtime, opened by path and called through its C ABI.
+// ONNX Runtime, opened by path and called through its C ABI.
 #pragma once
 
 #include <memory>
@@ -12,10 +12,14 @@
 
 namespace sjd2::ort {
 
+// The oldest that draws the pictures of the newest: 1.19.2 computes other logits from the same
+// graphs; 1.20.1 to 1.30.0 draw the same.
+inline constexpr char kMinimumVersion[] = "1.20.1";
+
 class Library {
  public:
-  // Opens the shared library at `path` once per process. A second ONNX Runtime of another version
-  // in one process fails by symbol version, so another path is refused with both paths named.
+  // Opens the shared library at `path` once per process; another path is refused with both paths
+  // named, and so is a version below kMinimumVersion.
   static Library& open(const std::string& path);
 
   const std::string& path() const { return path_; }

@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import { loadModel } from '../load-model';
 import { DEFAULT_MODEL, shippedModels } from '../model/package';
 import { cudaMissing, probeCuda } from '../native/device';
-import { loadAddon, openRuntime } from '../native/loader';
+import { loadAddon } from '../native/loader';
+import { openRuntime } from '../native/runtime';
 import { EXIT } from './failure';
 import { numeric } from './generation-options';
 import { printJson } from './report';
@@ -35,7 +36,7 @@ interface Info {
   platform: string;
   processor: string;
   addon: Part<{ path: string }>;
-  runtime: Part<{ version: string; path: string; package: string; providers: string[] }>;
+  runtime: Part<{ version: string; path: string; source: string; providers: string[] }>;
   devices: Device[];
   models: string[];
   model: Part<Record<string, unknown>>;
@@ -54,8 +55,8 @@ export function infoCommand(): Command {
 async function info(flags: InfoFlags): Promise<void> {
   const addon = part(() => ({ path: loadAddon().path }));
   const runtime = part(() => {
-    const { version, path, packageVersion, providers } = openRuntime();
-    return { version, path, package: `onnxruntime-node ${packageVersion}`, providers };
+    const { version, path, source, providers } = openRuntime();
+    return { version, path, source, providers };
   });
   const report: Info = {
     version,
@@ -133,7 +134,7 @@ function readable(report: Info): string {
   ];
   if ('error' in runtime) lines.push(['onnxruntime', runtime.error]);
   else {
-    lines.push(['onnxruntime', `${runtime.version} (${runtime.package})`]);
+    lines.push(['onnxruntime', `${runtime.version} (${runtime.source})`]);
     lines.push(['', runtime.path]);
     lines.push(['', runtime.providers.join(', ')]);
   }

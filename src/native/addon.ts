@@ -193,6 +193,10 @@ export interface NativeVerifyResult {
 
 export interface Addon {
   openRuntime(path: string): RuntimeInfo;
+  /** The ONNX Runtimes that this process holds, whoever loaded them, in the order of loading. */
+  loadedRuntimes(): Array<{ path: string; version: string }>;
+  /** The oldest ONNX Runtime that `openRuntime` takes: `1.20.1` */
+  minimumRuntime: string;
   /** `path` of ONNX Runtime's shared library. */
   probeCuda(path: string): Promise<CudaReport>;
   Model: new (options: NativeModelOptions) => NativeModel;

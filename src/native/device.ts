@@ -1,6 +1,7 @@
 import { Sjd2Error } from '../errors';
 import type { CudaReport } from './addon';
-import { loadAddon, openRuntime } from './loader';
+import { loadAddon } from './loader';
+import { openRuntime } from './runtime';
 
 /** What this machine has and lacks for the CUDA device. */
 export function probeCuda(): Promise<CudaReport> {
