@@ -49,7 +49,10 @@ export interface NoiseOptions {
   window: KernelWindow;
   /** The first `fed` positions get an input row, 0 to count. Default count. */
   fed?: number;
-  /** Positions from this one on enter in this pass: their z is made first. Default: none does. */
+  /**
+   * Positions of the window from this one on enter in this pass, fed or not: their z is made first.
+   * Default: none does.
+   */
   freshFrom?: number;
   /** 0 to 2^64 - 1; eps is a function of seed and position. Default 0. */
   seed?: number | bigint;
@@ -124,8 +127,6 @@ export interface VerifyOptions {
   vocabulary: number;
   /** 1, or 2 with guidance. Default 1. */
   rows?: 1 | 2;
-  /** Positions whose input was in this pass, 0 to count. Default count - 1. */
-  fed?: number;
   /** Highest noise level that may be passed; 0 is STRICT and lossless. Default 0. */
   passableLevel?: number;
   /** Default `gumbel`. */
@@ -153,7 +154,7 @@ export interface VerifyOptions {
 }
 
 export interface Verdict {
-  /** Length of the passed prefix. */
+  /** Length of the passed prefix, at most count - 1: the last position's input is not in its own pass. */
   passed: number;
   /** Tokens to commit from `drafts`: min(count, passed + 1). */
   commit: number;
@@ -269,7 +270,6 @@ function verifyArguments(options: VerifyOptions): NativeVerify {
   const half = oneOf('type', options.type ?? 'float16', ['float16', 'bfloat16'] as const);
   const args: NativeVerify = {
     window,
-    fed: integer('fed', options.fed ?? window.count - 1, 0, window.count),
     passableLevel: integer('passableLevel', options.passableLevel ?? 0, 0, 2 ** 20),
     seed: resolveSeed(options.seed),
     pass: integer('pass', options.pass ?? 0, 0, 2 ** 31 - 1),

@@ -28,6 +28,11 @@ test.each<[string, (manifest: Json) => void, RegExp]>([
   ['another hidden size', (m) => (m.hiddenSize = 128), /text_embedding to have shape \[\?, 128\]/],
   ['another vocabulary', (m) => (m.image.vocabulary = 500), /image_embedding to have shape \[500,/],
   ['more trained levels than tau has', (m) => (m.denoising.levels = 12), /timestep_embedding/],
+  [
+    'more levels than native code counts',
+    (m) => (m.denoising.levels = 2 ** 23),
+    /denoising\.levels/,
+  ],
   ['another number of layers', (m) => (m.layers = 7), /past_key_values\.6\.0\.key/],
   ['another cache length', (m) => (m.maxLength += 8), /past_key_values\.0\.0\.key/],
   ['a begin token that does not exist', (m) => (m.prompt.begin = '<begin>'), /begin token <begin>/],

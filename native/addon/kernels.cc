@@ -1,5 +1,6 @@
 #include "addon/kernels.h"
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -97,26 +98,42 @@ void read_positions(Napi::Object from, Args& a, std::vector<Napi::ObjectReferenc
              draft_above_0);
 }
 
-Call<NoiseArgs> read_noise(Napi::Object from) {
-  Call<NoiseArgs> call;
-  NoiseArgs& a = call.args;
-  a.window = read_window(from);
-  a.table = read_table(from, call.keep);
-  a.levels = read_levels(from, a.table.hidden, call.keep);
-  a.fed = integer_field(from, "fed");
-  a.fresh_from = integer_field(from, "freshFrom");
-  a.seed = seed_field(from, "seed");
-  a.rows = integer_field(from, "rows");
+// `noise` of JavaScript is two kernels: the noise of all positions that enter, then the input rows
+// of those that are fed.
+struct EnterAndNoise {
+  EnterArgs enter;
+  NoiseArgs noise;
+};
+
+Call<EnterAndNoise> read_noise(Napi::Object from) {
+  Call<EnterAndNoise> call;
+  EnterArgs& e = call.args.enter;
+  e.window = read_window(from);
+  e.seed = seed_field(from, "seed");
+  e.table = read_table(from, call.keep);
+  e.levels = read_levels(from, e.table.hidden, call.keep);
+  read_positions(from, e, call.keep, false);
+  const Window window = e.window;
+  const int32_t fed = integer_field(from, "fed"), fresh_from = integer_field(from, "freshFrom");
+  const int32_t old = std::clamp(fresh_from - window.first, 0, window.count);
+  e.window = {window.first + old, window.count - old, window.capacity};
+
+  NoiseArgs& n = call.args.noise;
+  n.window = {window.first, fed, window.capacity};
+  n.table = e.table;
+  n.levels = e.levels;
+  n.drafts = e.drafts;
+  n.level = e.level;
+  n.z = e.z;
+  n.rows = integer_field(from, "rows");
   const double stride = number_field(from, "rowStride");
-  if (a.fed < 0 || a.fed > a.window.count) wrong(from.Env(), "fed", "between 0 and window.count");
-  if (a.rows < 1 || !(stride >= double(a.fed) * a.table.hidden) || !(stride < 0x1p53)) {
+  if (fed < 0 || fed > window.count) wrong(from.Env(), "fed", "between 0 and window.count");
+  if (n.rows < 1 || !(stride >= double(fed) * n.table.hidden) || !(stride < 0x1p53)) {
     wrong(from.Env(), "rows, rowStride", "at least 1 and fed * hidden");
   }
-  a.row_stride = static_cast<int64_t>(stride);
-  read_positions(from, a, call.keep, false);
-  a.out =
-      view<float>(from, "out", napi_float32_array,
-                  size_t(a.rows - 1) * a.row_stride + size_t(a.fed) * a.table.hidden, call.keep);
+  n.row_stride = static_cast<int64_t>(stride);
+  n.out = view<float>(from, "out", napi_float32_array,
+                      size_t(n.rows - 1) * n.row_stride + size_t(fed) * n.table.hidden, call.keep);
   return call;
 }
 
@@ -134,7 +151,6 @@ Call<VerifyArgs> read_verify(Napi::Object from) {
   Call<VerifyArgs> call;
   VerifyArgs& a = call.args;
   a.window = read_window(from);
-  a.fed = integer_field(from, "fed");
   a.passable_level = integer_field(from, "passableLevel");
   a.seed = seed_field(from, "seed");
   a.pass = static_cast<uint32_t>(integer_field(from, "pass"));
@@ -146,7 +162,6 @@ Call<VerifyArgs> read_verify(Napi::Object from) {
   a.sampler = {static_cast<float>(number_field(sampler, "guidance")),
                static_cast<float>(number_field(sampler, "temperature")),
                integer_field(sampler, "topK"), static_cast<float>(number_field(sampler, "topP"))};
-  if (a.fed < 0 || a.fed > a.window.count) wrong(from.Env(), "fed", "between 0 and window.count");
   if (a.rows < 1 || a.rows > 2) wrong(from.Env(), "rows", "1 or 2");
   if (a.vocabulary < 1) wrong(from.Env(), "vocabulary", "at least 1");
   if (a.coupling < Coupling::Independent || a.coupling > Coupling::Gumbel) {
@@ -209,8 +224,9 @@ void define(Napi::Env env, Napi::Object exports, const std::string& name,
       }));
 }
 
-bool run_noise(const NoiseArgs& args) {
-  cpu::kernels.noise(args);
+bool run_noise(const EnterAndNoise& args) {
+  cpu::kernels.enter(args.enter);
+  cpu::kernels.noise(args.noise);
   return true;
 }
 
@@ -226,7 +242,7 @@ Napi::Value nothing(Napi::Env env, const bool&) { return env.Undefined(); }
 }  // namespace
 
 void define_kernels(Napi::Env env, Napi::Object exports) {
-  define<NoiseArgs, bool>(env, exports, "noise", read_noise, run_noise, nothing);
+  define<EnterAndNoise, bool>(env, exports, "noise", read_noise, run_noise, nothing);
   define<VerifyArgs, VerifyResult>(env, exports, "verify", read_verify, run_verify, describe);
   define<RefineArgs, bool>(env, exports, "refine", read_refine, run_refine, nothing);
 }

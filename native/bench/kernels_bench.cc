@@ -161,7 +161,6 @@ Result run_verify(const VerifyCase& c, const Options& options) {
   ThreadPool pool(options.threads);
   VerifyArgs args;
   args.window = {1000, c.count, c.count};
-  args.fed = c.count - 1;
   args.seed = 7;
   args.coupling = c.coupling;
   args.sampler = {.guidance = 3, .temperature = 1, .top_k = c.top_k, .top_p = c.top_p};
@@ -240,7 +239,6 @@ struct Stream {
 Result run_noise(int32_t hidden, int32_t count, bool fresh, const Options& options) {
   Stream stream(hidden, count);
   NoiseArgs args;
-  args.fed = count;
   args.table = stream.model.table();
   args.levels = stream.model.levels();
   args.drafts = stream.drafts.data();
@@ -248,12 +246,14 @@ Result run_noise(int32_t hidden, int32_t count, bool fresh, const Options& optio
   args.z = stream.z.data();
   args.rows = 2;
   args.row_stride = static_cast<int64_t>(count) * hidden;
-  args.fresh_from = fresh ? 0 : 1 << 30;
+  EnterArgs entering{{}, 7, args.table, args.levels, args.drafts, args.level, stream.z.data()};
   if (fresh) std::fill(stream.drafts.begin(), stream.drafts.end(), kNoDraft);
   const Bandwidth bandwidth;
   const Times times = time_calls(options.calls, [&](int32_t i) {
     args.window = {i % stream.windows * count, count, count * stream.windows};
     args.out = stream.out.data() + 2 * args.row_stride * (i % stream.windows);
+    entering.window = args.window;
+    if (fresh) options.target.kernels->enter(entering);
     options.target.kernels->noise(args);
   });
   const double row = 4.0 * count * hidden;

@@ -53,7 +53,7 @@ CudaWindow::~CudaWindow() {
   if (pinned_) device_.release_pinned(pinned_);
 }
 
-void CudaWindow::enter(int32_t position, int32_t draft, int32_t level, InitialLaw law) {
+void CudaWindow::put(int32_t position, int32_t draft, int32_t level, InitialLaw law) {
   const int32_t slot = position % slots_;
   // Each entry has a place of its own in pinned memory, since the copies run later.
   int32_t* staging = pinned_ + kStatusWords + slots_ + 2 * staged_++;
@@ -62,6 +62,11 @@ void CudaWindow::enter(int32_t position, int32_t draft, int32_t level, InitialLa
   device_.copy_to_device(drafts_.data() + slot, staging, sizeof(int32_t));
   device_.copy_to_device(level_.data() + slot, staging + 1, sizeof(int32_t));
   if (laws_.size()) fill_law(slot, draft, law);
+}
+
+void CudaWindow::enter(const Window& window, uint64_t seed) {
+  const Levels levels{alpha_.data(), sigma_.data(), tau_.data(), steps_};
+  cuda::enter({window, seed, table_, levels, drafts_.data(), level_.data(), z_.data()}, device_);
 }
 
 void CudaWindow::fill_law(int32_t slot, int32_t draft, InitialLaw law) {

@@ -27,7 +27,8 @@ class CudaWindow final : public WindowState {
   CudaWindow(const CudaWindow&) = delete;
   CudaWindow& operator=(const CudaWindow&) = delete;
 
-  void enter(int32_t position, int32_t draft, int32_t level, InitialLaw law) override;
+  void put(int32_t position, int32_t draft, int32_t level, InitialLaw law) override;
+  void enter(const Window& window, uint64_t seed) override;
   void copy_inputs(float* to, const float* from, size_t floats) override;
   void noise(NoiseArgs args) override;
   VerifyResult verify(VerifyArgs args, std::vector<int32_t>& tokens) override;

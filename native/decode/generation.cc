@@ -60,12 +60,11 @@ PassReport Generation::pass(const PassOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   PassReport report;
   const Window window = open_window(options.window);
-  const int32_t fresh_from = entered_;
   enter(window);
   report.window = window.count;
   report.drafts = count_drafts(window);
 
-  noise(window, fresh_from);
+  noise(window);
   run(window);
   const VerifyResult verdict = verify(window, settings_.coupling, options.passable_level);
   commit(window, std::min(window.count, verdict.passed + 1));
@@ -85,22 +84,34 @@ Window Generation::open_window(int32_t width) const {
   return {committed(), std::min(width, settings_.length - committed()), settings_.capacity + 1};
 }
 
-// Gives every position that the window reaches for the first time its initial draft or noise.
+// The image positions among a pass's inputs: the last committed token (the first pass has the
+// prompt in its place), then the window without its last position, whose input only the next pass
+// needs.
+Window Generation::fed(const Window& window) const {
+  const int32_t first = std::max(0, window.first - 1);
+  return {first, window.first + window.count - 1 - first, window.capacity};
+}
+
+// Gives every position that the window reaches for the first time its initial draft or noise, fed
+// in this pass or not.
 void Generation::enter(const Window& window) {
-  const int32_t end = window.first + window.count;
-  const int32_t steps = settings_.schedule.steps();
+  const int32_t begin = entered_, end = window.first + window.count;
+  const int64_t steps = settings_.schedule.steps();
   for (; entered_ < end; ++entered_) {
     int32_t draft = kNoDraft, level = 0;
     InitialLaw law = InitialLaw::None;
     if (settings_.initial == Initial::Noise) {
       const bool rising = settings_.schedule.staggered && window.first == 0;
-      level = rising ? std::min(steps, 1 + entered_ * steps / window.count) : steps;
+      level = static_cast<int32_t>(rising ? std::min(steps, 1 + entered_ * steps / window.count)
+                                          : steps);
     } else {
       draft = initial_draft(entered_, &law);
     }
     drafts_[entered_ % window.capacity] = draft;
-    window_->enter(entered_, draft, level, law);
+    window_->put(entered_, draft, level, law);
   }
+  if (settings_.initial != Initial::Noise || begin >= end) return;
+  window_->enter({begin, end - begin, window.capacity}, settings_.seed);
 }
 
 // Also names the law q that the draft was really drawn from.
@@ -131,15 +142,13 @@ int32_t Generation::token_at(int32_t position) const {
   return position < committed() ? tokens_[position] : drafts_[position % (settings_.capacity + 1)];
 }
 
-// Writes the input rows: the prompt before the first pass, the last committed token before any
-// other (it sits in the ring as a clean position), then the window without its last position.
-void Generation::noise(const Window& window, int32_t fresh_from) {
+// Writes the input rows: the prompt in the first pass, then the positions fed.
+void Generation::noise(const Window& window) {
   const TransformerShape& shape = transformer_->shape();
-  const bool first = committed() == 0;
   const int32_t count = lead() + window.count - 1;
   const int64_t row_stride = int64_t{count} * shape.hidden;
   float* out = transformer_->inputs();
-  if (first) {
+  if (committed() == 0) {
     const size_t floats = size_t(settings_.prompt_length) * shape.hidden;
     for (int32_t row = 0; row < shape.rows; ++row) {
       window_->copy_inputs(out + row * row_stride, settings_.prompt.data() + row * floats, floats);
@@ -147,10 +156,7 @@ void Generation::noise(const Window& window, int32_t fresh_from) {
     out += floats;
   }
   NoiseArgs args;
-  args.window = first ? window : Window{window.first - 1, window.count + 1, window.capacity};
-  args.fed = args.window.count - 1;
-  args.fresh_from = fresh_from;
-  args.seed = settings_.seed;
+  args.window = fed(window);
   args.out = out;
   args.rows = shape.rows;
   args.row_stride = row_stride;
@@ -171,7 +177,6 @@ void Generation::run(const Window& window) {
 VerifyResult Generation::verify(const Window& window, Coupling coupling, int32_t passable_level) {
   VerifyArgs args;
   args.window = window;
-  args.fed = window.count - 1;
   args.passable_level = passable_level;
   args.seed = settings_.seed;
   args.pass = pass_;
@@ -206,13 +211,13 @@ std::vector<double> Generation::score(const std::vector<int32_t>& tokens) {
   if (settings_.coupling == Coupling::Gumbel) window_ = make_window_(window_spec(true));
   const auto put = [&](int32_t position) {
     drafts_[position % drafts_.size()] = tokens[position];
-    window_->enter(position, tokens[position], 0, InitialLaw::None);
+    window_->put(position, tokens[position], 0, InitialLaw::None);
   };
   std::vector<double> nll;
   while (!done()) {
     const Window window = open_window(settings_.capacity);
     for (int32_t j = 0; j < window.count; ++j) put(window.first + j);
-    noise(window, settings_.length);
+    noise(window);
     run(window);
     verify(window, Coupling::Maximal, 0);
     for (const float p : window_->probabilities(window, tokens.data() + window.first)) {

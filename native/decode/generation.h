@@ -9,8 +9,8 @@
 //   entered    positions that ever had a draft or noise   enter()
 //   window     the positions a pass works on: n up to     open_window()
 //              min(n + W, length)
-//   fed        input rows of window positions in a pass:  derived: window - 1, the last position's
-//              its law is needed, its input is not        law comes from its left neighbour
+//   fed        positions whose inputs a pass reads: the   fed(): one ahead of the window, since an
+//              window, one to the left                    output is the law of the NEXT token
 //
 // committed <= entered <= committed + capacity, so a ring of capacity + 1 slots holds every open
 // position and the last committed token, which is the first input of the next pass. Rejected drafts
@@ -102,9 +102,10 @@ class Generation {
 
  private:
   Window open_window(int32_t width) const;
+  Window fed(const Window& window) const;
   void enter(const Window& window);
   int32_t initial_draft(int32_t position, InitialLaw* law) const;
-  void noise(const Window& window, int32_t fresh_from);
+  void noise(const Window& window);
   void run(const Window& window);
   VerifyResult verify(const Window& window, Coupling coupling, int32_t passable_level);
   int32_t count_drafts(const Window& window) const;

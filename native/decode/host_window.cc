@@ -17,7 +17,7 @@ HostWindow::HostWindow(const Kernels& kernels, const WindowSpec& spec)
   if (spec.noise) z_ = Buffer<float>(host(), slots * spec.table.hidden);
 }
 
-void HostWindow::enter(int32_t position, int32_t draft, int32_t level, InitialLaw initial) {
+void HostWindow::put(int32_t position, int32_t draft, int32_t level, InitialLaw initial) {
   const int32_t slot = position % spec_.slots;
   drafts_[slot] = draft;
   level_[slot] = level;
@@ -26,6 +26,11 @@ void HostWindow::enter(int32_t position, int32_t draft, int32_t level, InitialLa
   const bool uniform = initial == InitialLaw::Uniform;
   std::fill_n(law(slot), vocabulary, uniform ? 1.0f / static_cast<float>(vocabulary) : 0.0f);
   if (!uniform) law(slot)[draft] = 1.0f;
+}
+
+void HostWindow::enter(const Window& window, uint64_t seed) {
+  kernels_.enter(
+      {window, seed, spec_.table, spec_.levels, drafts_.data(), level_.data(), z_.data()});
 }
 
 void HostWindow::copy_inputs(float* to, const float* from, size_t floats) {

@@ -12,7 +12,8 @@ class HostWindow final : public WindowState {
  public:
   HostWindow(const Kernels& kernels, const WindowSpec& spec);
 
-  void enter(int32_t position, int32_t draft, int32_t level, InitialLaw law) override;
+  void put(int32_t position, int32_t draft, int32_t level, InitialLaw law) override;
+  void enter(const Window& window, uint64_t seed) override;
   void copy_inputs(float* to, const float* from, size_t floats) override;
   void noise(NoiseArgs args) override;
   VerifyResult verify(VerifyArgs args, std::vector<int32_t>& tokens) override;

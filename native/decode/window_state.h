@@ -2,7 +2,7 @@
 // embeddings, and the three steps of a pass around the transformer's run. One implementation keeps
 // them in host memory (host_window.h), one beside the transformer on a GPU (cuda_window.h).
 //
-//   enter ..; noise -> (the transformer's run) -> verify -> refine
+//   put .. enter; noise -> (the transformer's run) -> verify -> refine
 #pragma once
 
 #include <functional>
@@ -29,8 +29,11 @@ class WindowState {
  public:
   virtual ~WindowState() = default;
 
-  // A position that comes into the window: at most `slots` of them between two calls of verify.
-  virtual void enter(int32_t position, int32_t draft, int32_t level, InitialLaw law) = 0;
+  // What a position holds: at most `slots` of them between two calls of verify.
+  virtual void put(int32_t position, int32_t draft, int32_t level, InitialLaw law) = 0;
+
+  // The noise of positions that were put for the first time; for a spec with noise.
+  virtual void enter(const Window& window, uint64_t seed) = 0;
 
   // Into the transformer's inputs, in order with `noise`; `from` must last until verify.
   virtual void copy_inputs(float* to, const float* from, size_t floats) = 0;

@@ -1,8 +1,17 @@
-// The hot path of Speculative Jacobi-Denoising Decoding: three kernel families over plain memory.
+// The hot path of Speculative Jacobi-Denoising Decoding: four kernels over plain memory.
 //
-//   noise   writes the transformer's input rows of the window
+//   enter   makes the noise of positions that come into the window
+//   noise   writes the transformer's input rows of positions
 //   verify  turns logits into laws, keeps or redraws every draft, finds the kept prefix
 //   refine  moves every noisy position one level down by a DDIM step
+//
+// Each works on all positions of the window it is given. In a pass these windows differ, and only
+// their ranges say how (n committed tokens, a window of W, E positions that entered before):
+//
+//   enter   E to n + W - 1
+//   noise   n - 1 to n + W - 2: an output is the law of the NEXT token, so inputs are one ahead
+//   verify  n to n + W - 1
+//   refine  what verify left uncommitted
 //
 // No hidden state: all buffers belong to the caller. `reference` defines the result (scalar, double
 // precision, allocates freely); `cpu` is the fast implementation held to it, which never allocates.
@@ -64,23 +73,30 @@ struct Levels {
   int32_t steps = 0;             // K
 };
 
-// Writes one input row per fed window position, to each of `rows` copies (guidance feeds two):
+// Makes z of every position of the window that is at a level above 0: alpha_k e(draft) + sigma_k
+// eps with a draft, pure N(0, I) without one; eps comes from (seed, position, InitNoise).
+// Traffic per position: write hidden, and read hidden (E) where there is a draft.
+struct EnterArgs {
+  Window window;  // the positions that enter, each once in its life
+  uint64_t seed = 0;
+  EmbeddingTable table;
+  Levels levels;
+  const int32_t* drafts = nullptr;  // [capacity], kNoDraft for none
+  const int32_t* level = nullptr;   // [capacity], 0 = clean: its z is not written
+  float* z = nullptr;               // [capacity, hidden] normalised noisy embeddings
+};
+
+// Writes one input row per position, to each of `rows` copies (guidance feeds two):
 //   level 0   E[draft], exactly
 //   level k   mean + std * z + tau(k)
-// A position >= `fresh_from` enters in this pass: its z is made first, alpha_k e(draft) + sigma_k
-// eps with a draft and pure N(0, I) without one; eps comes from (seed, position, InitNoise).
-// Traffic per fed row: read hidden (z or E) + hidden (tau, mean, std stay in cache), write rows *
-// hidden.
+// Traffic per position: read hidden (z or E; tau, mean, std stay in cache), write rows * hidden.
 struct NoiseArgs {
-  Window window;
-  int32_t fed = 0;         // the first `fed` <= count positions get an input row
-  int32_t fresh_from = 0;  // absolute image position
-  uint64_t seed = 0;
+  Window window;  // the positions whose inputs the transformer reads
   EmbeddingTable table;
   Levels levels;
   const int32_t* drafts = nullptr;  // [capacity], kNoDraft for none (at levels above 0 only)
   const int32_t* level = nullptr;   // [capacity], 0 = clean
-  float* z = nullptr;               // [capacity, hidden] normalised noisy embeddings
+  const float* z = nullptr;         // [capacity, hidden]
   float* out = nullptr;             // row r, position j at out + r * row_stride + j * hidden
   int32_t rows = 1;
   int64_t row_stride = 0;  // in floats
@@ -90,16 +106,15 @@ struct NoiseArgs {
 //   no draft           token ~ p
 //   has a draft x ~ q  Independent, Maximal: kept with probability min(1, p(x) / q(x)), else a draw
 //                      from norm(max(0, p - q)); Gumbel: argmax(log p + g), kept when it equals x
-// The passed prefix is the run of positions that were fed, at a level <= passable_level, with a
-// draft that was kept. The position after it is committed too, with its new token. Right of that
-// position Independent draws afresh from p. Afterwards drafts holds the new tokens, laws the new p.
-// At temperature 0 every coupling takes the first maximum and keeps a draft that equals it.
-// The guided logit is fma(s, c - u, u) in float, by definition, so that top-k cuts at the same
-// token everywhere; a token masked (-inf) in either row is masked. On a fault the contents of
-// drafts, laws and kept are unspecified.
+// The passed prefix is the run of positions at a level <= passable_level whose draft was kept; the
+// window's last position is never part of it, as its input was not in the pass. The position after
+// it is committed too, with its new token. Right of that position Independent draws afresh from p.
+// Afterwards drafts holds the new tokens, laws the new p. At temperature 0 every coupling takes the
+// first maximum and keeps a draft that equals it. The guided logit is fma(s, c - u, u) in float, by
+// definition, so that top-k cuts at the same token everywhere; a token masked (-inf) in either row
+// is masked. On a fault the contents of drafts, laws and kept are unspecified.
 struct VerifyArgs {
   Window window;
-  int32_t fed = 0;             // positions whose input was in this pass; the last one's was not
   int32_t passable_level = 0;  // 0 is STRICT and lossless; higher is RELAXED
   uint64_t seed = 0;
   uint32_t pass = 0;
@@ -146,8 +161,9 @@ struct RefineArgs {
   float* z = nullptr;               // [capacity, hidden] in/out
 };
 
-// One implementation of the three families. A value, so that a test can swap in a broken one.
+// One implementation of the four kernels. A value, so that a test can swap in a broken one.
 struct Kernels {
+  void (*enter)(const EnterArgs&) = nullptr;
   void (*noise)(const NoiseArgs&) = nullptr;
   VerifyResult (*verify)(const VerifyArgs&) = nullptr;
   void (*refine)(const RefineArgs&) = nullptr;

@@ -1,4 +1,5 @@
-// Memory for noise and refine: a window that wraps around its ring, random levels and drafts.
+// Memory for enter, noise and refine: a window that wraps around its ring, random levels and
+// drafts.
 #pragma once
 
 #include <algorithm>
@@ -57,12 +58,24 @@ struct ElementScene {
   }
   Levels levels() const { return {alpha.data(), sigma.data(), tau.data(), kSteps}; }
 
-  NoiseArgs noise_args(int32_t fresh_offset) {
+  static constexpr uint64_t kSeed = 0x123456789abcdef;
+
+  // The last `count` positions of the window enter.
+  EnterArgs enter_args(int32_t count) {
+    EnterArgs args;
+    args.window = {window.first + window.count - count, count, window.capacity};
+    args.seed = kSeed;
+    args.table = table();
+    args.levels = levels();
+    args.drafts = drafts.data();
+    args.level = level.data();
+    args.z = z.data();
+    return args;
+  }
+  // All positions but the last are fed, as in a pass.
+  NoiseArgs noise_args() {
     NoiseArgs args;
-    args.window = window;
-    args.fed = window.count - 1;
-    args.fresh_from = window.first + fresh_offset;
-    args.seed = 0x123456789abcdef;
+    args.window = {window.first, window.count - 1, window.capacity};
     args.table = table();
     args.levels = levels();
     args.drafts = drafts.data();

@@ -1,10 +1,13 @@
 // TESTING 1b, 1c and the state of a generation: what holds exactly, whatever the window.
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "check.h"
 #include "error.h"
+#include "kernels/gaussian.h"
 #include "toy_run.h"
 
 namespace sjd2::test {
@@ -76,6 +79,51 @@ TEST("the widths may change from pass to pass") {
     const auto generation = make_generation(wide_toy(), kLength, setup, kSampler, 4, cpu::kernels);
     for (int32_t i = 0; !generation->done(); ++i) generation->pass({1 + i * 7 % 16, 0});
     CHECK(generation->tokens() == expected);
+  }
+}
+
+// What refine got at the first refinement of every position: kernels are plain functions, so the
+// spy keeps its notes outside.
+struct FirstRefinements {
+  std::map<int32_t, std::vector<float>> z;
+  int32_t steps = 0;
+} first_refinements;
+
+void spy_on_refine(const RefineArgs& args) {
+  for (int32_t j = 0; j < args.window.count; ++j) {
+    const int32_t slot = args.window.slot(j), hidden = args.table.hidden;
+    if (args.level[slot] != first_refinements.steps) continue;
+    const float* z = args.z + int64_t{slot} * hidden;
+    first_refinements.z.insert({args.window.first + j, {z, z + hidden}});
+  }
+  cpu::kernels.refine(args);
+}
+
+TEST("the first refinement of a position starts from its initial noise, for every K and window") {
+  Kernels kernels = cpu::kernels;
+  kernels.refine = spy_on_refine;
+  for (const int32_t window : {2, 3, 7, 16, 48}) {
+    for (const int32_t steps : {1, 2, 4}) {
+      for (const uint64_t seed : {3ull, 4ull}) {
+        const DecoderSetup setup{"sjd2", window, Coupling::Gumbel, Initial::Noise, steps};
+        first_refinements = {{}, steps};
+        decode(wide_toy(), kLength, setup, kSampler, seed, kernels);
+        CHECK(!first_refinements.z.empty());
+        std::string elsewhere;
+        for (const auto& [position, z] : first_refinements.z) {
+          for (size_t i = 0; i < z.size(); ++i) {
+            const double noise = initial_noise(seed, position, static_cast<uint32_t>(i));
+            // The CPU's Gaussians are float: kElementBound * kElementScale of element_scene.h.
+            if (std::fabs(z[i] - noise) < 2e-5) continue;
+            elsewhere += " " + std::to_string(position);
+            break;
+          }
+        }
+        CHECK_MESSAGE(elsewhere.empty(), "window " + std::to_string(window) + ", K " +
+                                             std::to_string(steps) + ": another start at" +
+                                             elsewhere);
+      }
+    }
   }
 }
 

@@ -130,7 +130,6 @@ Problem random_problem(Shape shape, ElementType type, int32_t rows, int32_t coun
   settings.window.count = count;
   settings.window.capacity = count + static_cast<int32_t>(random() % 3);
   settings.window.first = settings.window.capacity * 5 - count / 2;
-  settings.fed = std::max(0, count - 1);
   settings.seed = random();
   settings.pass = static_cast<uint32_t>(random() % 100);
   settings.type = type;

@@ -20,7 +20,6 @@ Problem trial(const std::vector<float>& logits, Coupling coupling, const Sampler
   Problem problem;
   VerifyArgs& settings = problem.settings;
   settings.window = {0, kCount, kCount};
-  settings.fed = kCount;
   settings.coupling = coupling;
   settings.sampler = sampler;
   settings.vocabulary = kVocabulary;

@@ -165,7 +165,7 @@ VerifyResult accept_always(const VerifyArgs& args) {
   const auto before = window_drafts(args);
   VerifyResult result = reference::kernels.verify(args);
   restore_drafts(args, before);
-  for (result.passed = 0; result.passed < args.fed; ++result.passed) {
+  for (result.passed = 0; result.passed + 1 < args.window.count; ++result.passed) {
     const bool clean = args.level[args.window.slot(result.passed)] <= args.passable_level;
     if (before[result.passed] == kNoDraft || !clean) break;
   }

@@ -13,20 +13,20 @@ namespace {
 
 constexpr int32_t kSteps = ElementScene::kSteps;
 
-TEST(
-    "noise: every target writes what the definition says, over widths, levels, rings and fresh "
-    "positions") {
+TEST("enter and noise: every target writes what the definition says, over widths and rings") {
   for (int32_t hidden : {1, 2, 3, 4, 7, 16, 17, 63, 256, 1023}) {
     for (int32_t count : {1, 2, 17, 96}) {
-      for (int32_t fresh : {0, count / 2, count}) {
-        ElementScene expected(hidden, count, hidden + count + fresh);
+      for (int32_t entering : {0, count / 2, count}) {
+        ElementScene expected(hidden, count, hidden + count + entering);
         const ElementScene start = expected;
-        reference::kernels.noise(expected.noise_args(fresh));
+        reference::kernels.enter(expected.enter_args(entering));
+        reference::kernels.noise(expected.noise_args());
         ElementScene first = start;
-        cpu::kernels.noise(first.noise_args(fresh));
+        cpu::kernels.enter(first.enter_args(entering));
         for (const cpu::Target& target : cpu::targets()) {
           ElementScene actual = start;
-          target.kernels->noise(actual.noise_args(fresh));
+          target.kernels->enter(actual.enter_args(entering));
+          target.kernels->noise(actual.noise_args());
           check_close(actual.z, expected.z, "z");
           check_close(actual.out, expected.out, "out");
           CHECK(actual.z == first.z);  // the same bits on every target
@@ -60,7 +60,8 @@ TEST("noise: a clean position is fed its embedding exactly, and both rows are th
     ElementScene scene(19, 5, 4);
     scene.make_clean();
     const std::vector<float> z = scene.z;
-    kernels->noise(scene.noise_args(0));
+    kernels->enter(scene.enter_args(5));
+    kernels->noise(scene.noise_args());
     for (int32_t j = 0; j < 4; ++j) {
       const int32_t draft = scene.drafts[scene.window.slot(j)];
       for (int32_t i = 0; i < 19; ++i) {
@@ -69,20 +70,20 @@ TEST("noise: a clean position is fed its embedding exactly, and both rows are th
       }
     }
     CHECK(scene.z == z);
-    CHECK(std::isnan(scene.out[4 * 19]));  // not fed: not written
+    CHECK(std::isnan(scene.out[4 * 19]));  // outside the window: not written
   }
 }
 
-TEST("noise: a fresh position without a draft is standard normal and a function of its position") {
+TEST("enter: a position without a draft is standard normal and a function of its position") {
   for (const cpu::Target& implementation : implementations()) {
     const Kernels* kernels = implementation.kernels;
     ElementScene scene(1024, 65, 3);
     std::fill(scene.level.begin(), scene.level.end(), kSteps);
     std::fill(scene.drafts.begin(), scene.drafts.end(), kNoDraft);
-    kernels->noise(scene.noise_args(0));
+    kernels->enter(scene.enter_args(64));
     double sum = 0, square = 0, fourth = 0, neighbours = 0, before = 0;
     const double n = 64 * 1024;
-    for (int32_t j = 0; j < 64; ++j) {
+    for (int32_t j = 1; j < 65; ++j) {
       for (int32_t i = 0; i < 1024; ++i) {
         const double value = scene.z[scene.window.slot(j) * 1024 + i];
         sum += value;
@@ -99,17 +100,22 @@ TEST("noise: a fresh position without a draft is standard normal and a function 
     CHECK(std::fabs(neighbours / n) < 4.9 / std::sqrt(n));
     const uint32_t position = static_cast<uint32_t>(scene.window.first + 10);
     const float* row = scene.z.data() + scene.window.slot(10) * 1024;
-    CHECK(std::fabs(row[77] - initial_noise(0x123456789abcdef, position, 77)) < 1e-5);
+    CHECK(std::fabs(row[77] - initial_noise(ElementScene::kSeed, position, 77)) < 1e-5);
   }
 }
 
-TEST("noise: positions before fresh_from keep the z they have") {
+TEST("enter: every noisy position of its window gets a z, the last one too, and no other does") {
   for (const cpu::Target& implementation : implementations()) {
-    const Kernels* kernels = implementation.kernels;
     ElementScene scene(8, 9, 3);
-    const std::vector<float> z = scene.z;
-    kernels->noise(scene.noise_args(9));
-    CHECK(scene.z == z);
+    const ElementScene before = scene;
+    implementation.kernels->enter(scene.enter_args(4));
+    for (int32_t slot = 0; slot < scene.window.capacity; ++slot) {
+      bool entered = false;
+      for (int32_t j = 5; j < 9; ++j) entered |= scene.window.slot(j) == slot;
+      const bool written = !std::equal(scene.z.begin() + slot * 8, scene.z.begin() + slot * 8 + 8,
+                                       before.z.begin() + slot * 8);
+      CHECK_EQUAL(written, entered && scene.level[slot] > 0);
+    }
   }
 }
 
@@ -119,9 +125,9 @@ TEST("refine: with the true token at every step z keeps its noise and ends at e(
     const Kernels* kernels = implementation.kernels;
     ElementScene scene(24, 3, 6);
     std::fill(scene.level.begin(), scene.level.end(), kSteps);
-    kernels->noise(scene.noise_args(0));
+    kernels->enter(scene.enter_args(3));
     for (int32_t k = kSteps; k > 0; --k) kernels->refine(scene.refine_args());
-    for (int32_t j = 0; j < 2; ++j) {
+    for (int32_t j = 0; j < 3; ++j) {
       const int32_t slot = scene.window.slot(j);
       CHECK_EQUAL(scene.level[slot], 0);
       for (int32_t i = 0; i < 24; ++i) {

@@ -75,7 +75,6 @@ Problem problem_of(const VectorCase& c) {
   Problem problem;
   VerifyArgs& settings = problem.settings;
   settings.window = c.window();
-  settings.fed = c.integer("fed");
   settings.passable_level = c.integer("passable");
   settings.seed = c.seed();
   settings.pass = static_cast<uint32_t>(c.integer("pass"));
@@ -133,11 +132,18 @@ TEST("vectors: noise and refine give NumPy's embeddings") {
         const float bound = 8 * 16 * 0x1p-23f;
         if (family == &noises) {
           std::vector<float> out(static_cast<size_t>(c.window().count) * hidden);
+          EnterArgs entering;
+          const std::vector<int32_t> w = c.ints("enters");
+          entering.window = {w[0], w[1], w[2]};
+          entering.seed = c.seed();
+          entering.table = table;
+          entering.levels = levels;
+          entering.drafts = drafts.data();
+          entering.level = level.data();
+          entering.z = z.data();
+          implementation.kernels->enter(entering);
           NoiseArgs args;
           args.window = c.window();
-          args.fed = args.window.count;
-          args.fresh_from = c.integer("fresh_from");
-          args.seed = c.seed();
           args.table = table;
           args.levels = levels;
           args.drafts = drafts.data();

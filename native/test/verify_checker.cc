@@ -189,7 +189,7 @@ std::string verify_complaint(const Problem& problem, const Outcome& outcome) {
       if (!complaint.empty()) return complaint;
     }
     kept += outcome.kept[j];
-    passing = passing && outcome.kept[j] && j < settings.fed &&
+    passing = passing && outcome.kept[j] && j + 1 < settings.window.count &&
               problem.level[at.slot()] <= settings.passable_level;
     passed += passing;
   }

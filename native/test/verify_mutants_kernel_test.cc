@@ -51,6 +51,14 @@ VerifyResult neighbours_law(const VerifyArgs& args) {
   return reference::kernels.verify(args);
 }
 
+VerifyResult last_passes(const VerifyArgs& args) {
+  VerifyResult result = reference::kernels.verify(args);
+  const int32_t last = args.window.count - 1;
+  const bool clean = args.level[args.window.slot(last)] <= args.passable_level;
+  if (result.passed == last && args.kept[last] && clean) ++result.passed;
+  return result;
+}
+
 VerifyResult with(VerifyArgs args, void (*change)(VerifyArgs&)) {
   change(args);
   return reference::kernels.verify(args);
@@ -67,8 +75,7 @@ const Mutant kMutants[] = {
     {"reads the neighbour's q", neighbours_law},
     {"passes noisy positions",
      [](const VerifyArgs& a) { return with(a, [](VerifyArgs& b) { b.passable_level = 9; }); }},
-    {"passes the position that was not fed",
-     [](const VerifyArgs& a) { return with(a, [](VerifyArgs& b) { b.fed = b.window.count; }); }},
+    {"passes the last position, which was not fed", last_passes},
     {"ignores the pass",
      [](const VerifyArgs& a) { return with(a, [](VerifyArgs& b) { b.pass = 0; }); }},
     {"ignores the upper half of the seed",

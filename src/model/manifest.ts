@@ -23,6 +23,12 @@ const extent = z
 /** Noise-to-signal ratios and the curve between them, such that every level of it is a number. */
 const ratio = z.number().min(1e-6).max(1e6);
 
+/**
+ * Noise levels are tables of levels x hiddenSize, and positions walk through them one pass each: the
+ * longest schedules of diffusion models have a thousand.
+ */
+export const MAX_LEVELS = 1024;
+
 const file = z.strictObject({
   /** Relative to the manifest; may not leave its folder. */
   path: z
@@ -88,7 +94,7 @@ export const manifestSchema = z
       .strictObject({
         schedule: z.literal('karras'),
         /** Trained levels N; the timestep table has N + 1 rows. */
-        levels: count,
+        levels: z.int().min(1).max(MAX_LEVELS),
         /** Noise-to-signal ratio of the schedule's clean end and of level N. */
         sigmaMin: ratio,
         sigmaMax: ratio,

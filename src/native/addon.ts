@@ -169,7 +169,6 @@ export interface NativeRefine extends NativeKernelWindow {
 }
 
 export interface NativeVerify extends NativeKernelWindow {
-  fed: number;
   passableLevel: number;
   seed: bigint;
   pass: number;

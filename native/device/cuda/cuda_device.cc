@@ -7,8 +7,9 @@
 namespace sjd2::cuda {
 namespace {
 
-constexpr const char* kKernels[] = {"sjd2_noise",      "sjd2_refine",      "sjd2_verify_f32",
-                                    "sjd2_verify_f16", "sjd2_verify_bf16", "sjd2_finish"};
+constexpr const char* kKernels[] = {"sjd2_enter",      "sjd2_noise",      "sjd2_refine",
+                                    "sjd2_verify_f32", "sjd2_verify_f16", "sjd2_verify_bf16",
+                                    "sjd2_finish"};
 
 constexpr int kOldestCapability = 80;
 constexpr unsigned kNonBlocking = 1;

@@ -64,6 +64,7 @@ const std::vector<Target>& targets() {
 
 // Through functions, so that they are ready before any static constructor runs.
 const Kernels kernels{
+    [](const EnterArgs& args) { targets()[0].kernels->enter(args); },
     [](const NoiseArgs& args) { targets()[0].kernels->noise(args); },
     [](const VerifyArgs& args) { return targets()[0].kernels->verify(args); },
     [](const RefineArgs& args) { targets()[0].kernels->refine(args); },

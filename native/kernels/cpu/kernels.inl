@@ -10,4 +10,4 @@
 #include "refine.inl"
 // clang-format on
 
-const Kernels kernels{noise, verify, refine};
+const Kernels kernels{enter, noise, verify, refine};

@@ -1,7 +1,7 @@
-// Noise injection: z for positions that enter, then one fused pass per input row.
+// The noise of positions that enter, and its injection: one fused pass per input row.
 
 // z = alpha e(draft) + sigma eps, or eps alone without a draft.
-inline void make_fresh(const NoiseArgs& args, uint32_t position, int32_t level, int32_t draft,
+inline void make_noise(const EnterArgs& args, uint32_t position, int32_t level, int32_t draft,
                        float* z) {
   const int32_t hidden = args.table.hidden;
   const bool pure = draft == kNoDraft;
@@ -33,10 +33,19 @@ inline void make_fresh(const NoiseArgs& args, uint32_t position, int32_t level, 
   }
 }
 
+void enter(const EnterArgs& args) {
+  for (int32_t j = 0; j < args.window.count; ++j) {
+    const int32_t slot = args.window.slot(j);
+    if (args.level[slot] == 0) continue;
+    make_noise(args, static_cast<uint32_t>(args.window.first + j), args.level[slot],
+               args.drafts[slot], args.z + int64_t{slot} * args.table.hidden);
+  }
+}
+
 void noise(const NoiseArgs& args) {
   const int32_t hidden = args.table.hidden;
-  for (int32_t j = 0; j < args.fed; ++j) {
-    const int32_t slot = args.window.slot(j), position = args.window.first + j;
+  for (int32_t j = 0; j < args.window.count; ++j) {
+    const int32_t slot = args.window.slot(j);
     const int32_t level = args.level[slot], draft = args.drafts[slot];
     float* out = args.out + static_cast<int64_t>(j) * hidden;
     if (level == 0) {
@@ -45,10 +54,7 @@ void noise(const NoiseArgs& args) {
         std::copy(row, row + hidden, out + r * args.row_stride);
       continue;
     }
-    float* z = args.z + int64_t{slot} * hidden;
-    if (position >= args.fresh_from) {
-      make_fresh(args, static_cast<uint32_t>(position), level, draft, z);
-    }
+    const float* z = args.z + int64_t{slot} * hidden;
     const float *mean = args.table.mean, *std = args.table.std;
     const float* tau = args.levels.tau + int64_t{level} * hidden;
     for (int32_t i = 0; i < hidden; i += 16) {

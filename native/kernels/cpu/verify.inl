@@ -187,7 +187,8 @@ VerifyResult verify(const VerifyArgs& args) {
     args.drafts[slot] = decision.token;
     args.kept[j] = static_cast<uint8_t>(decision.kept);
     result.kept += decision.kept;
-    passing = passing && decision.kept && j < args.fed && args.level[slot] <= args.passable_level;
+    const bool fed = j + 1 < args.window.count;  // as in the reference
+    passing = passing && decision.kept && fed && args.level[slot] <= args.passable_level;
     result.passed += passing;
   }
   return result;

@@ -26,10 +26,11 @@ extern "C" __global__ void __launch_bounds__(sjd2::cuda::kFinishThreads, 1)
     if (lane == 0) *p.status = {0, 0, bad, p.verdicts[bad].fault};
     return;
   }
-  // A position that was fed noisy, or not fed at all, may keep its draft but cannot be passed: the
-  // laws to its right were not conditioned on that token.
+  // A position that was fed noisy, or not at all like the last one, may keep its draft but cannot
+  // be passed: the laws to its right were not conditioned on that token.
   const int32_t passed = first_offset(count, [&](int32_t j) {
-    return !p.verdicts[j].kept || j >= p.fed || p.level[slot_of(p.window, j)] > p.passable_level;
+    return !p.verdicts[j].kept || j + 1 == count ||
+           p.level[slot_of(p.window, j)] > p.passable_level;
   });
   int32_t kept = 0;
   for (int32_t base = 0; base < count; base += 32) {

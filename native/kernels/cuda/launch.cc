@@ -51,14 +51,28 @@ size_t staged_bytes(int32_t vocabulary) {
   return kVerifySharedBytes + (static_cast<size_t>(vocabulary) + 3) / 4 * 16;
 }
 
+void enter(const EnterArgs& args, Launcher& launcher) {
+  if (args.window.count <= 0) return;
+  EnterParams params = {ring(args.window),
+                        args.table.hidden,
+                        args.seed,
+                        args.table.embedding,
+                        args.table.mean,
+                        args.table.std,
+                        args.levels.alpha,
+                        args.levels.sigma,
+                        args.drafts,
+                        args.level,
+                        args.z};
+  launch(launcher, "sjd2_enter", args.window.count, threads_for(args.table.hidden), 0, params);
+}
+
 void noise(const NoiseArgs& args, Launcher& launcher) {
-  if (args.fed <= 0) return;
-  NoiseParams params = {ring(args.window), args.fed,       args.fresh_from,   args.table.hidden,
-                        args.rows,         args.seed,      args.row_stride,   args.table.embedding,
-                        args.table.mean,   args.table.std, args.levels.alpha, args.levels.sigma,
-                        args.levels.tau,   args.drafts,    args.level,        args.z,
-                        args.out};
-  launch(launcher, "sjd2_noise", args.fed, threads_for(args.table.hidden), 0, params);
+  if (args.window.count <= 0) return;
+  NoiseParams params = {ring(args.window),    args.table.hidden, args.rows,      args.row_stride,
+                        args.table.embedding, args.table.mean,   args.table.std, args.levels.tau,
+                        args.drafts,          args.level,        args.z,         args.out};
+  launch(launcher, "sjd2_noise", args.window.count, threads_for(args.table.hidden), 0, params);
 }
 
 void refine(const RefineArgs& args, Launcher& launcher) {
@@ -99,7 +113,6 @@ void verify(const VerifyArgs& args, const VerifyMemory& memory, Launcher& launch
 
   FinishParams finish = {};
   finish.window = rows.window;
-  finish.fed = args.fed;
   finish.passable_level = args.passable_level;
   // At temperature 0 every coupling takes the maximum; there is nothing to draw afresh.
   finish.coupling =

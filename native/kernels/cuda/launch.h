@@ -35,6 +35,7 @@ struct VerifyMemory {
 };
 
 // All pointers of the arguments are device pointers; `scratch` and `pool` are not used.
+void enter(const EnterArgs& args, Launcher& launcher);
 void noise(const NoiseArgs& args, Launcher& launcher);
 void refine(const RefineArgs& args, Launcher& launcher);
 // `status` and `tokens` are valid when the stream has come to the end of what was queued. Nothing

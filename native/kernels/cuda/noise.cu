@@ -1,52 +1,22 @@
-// Noise injection: one block per fed position, one pass over memory.
-#include "kernels/cuda/random.cuh"
-
-namespace sjd2::cuda {
-
-// Four dimensions of a position that enters in this pass.
-__device__ __forceinline__ void make_fresh(const NoiseParams& p, uint32_t position, int32_t level,
-                                           int32_t draft, int32_t i, int32_t lanes, float* z) {
-  float eps[4];
-  initial_noise(p.seed, position, static_cast<uint32_t>(i) / 4, eps);
-  const float alpha = p.alpha[level], sigma = p.sigma[level];
-#pragma unroll
-  for (int lane = 0; lane < 4; ++lane) {
-    if (lane >= lanes) break;
-    z[lane] = eps[lane];
-    if (draft == kNone) continue;
-    const int64_t at = static_cast<int64_t>(draft) * p.hidden + i + lane;
-    const float e = (p.embedding[at] - p.mean[i + lane]) / p.std[i + lane];
-    z[lane] = __fmaf_rn(alpha, e, sigma * eps[lane]);
-  }
-}
-
-}  // namespace sjd2::cuda
+// Noise injection: one block per position, one pass over memory.
+#include "kernels/cuda/portable.cuh"
 
 extern "C" __global__ void __launch_bounds__(sjd2::cuda::kElementThreads, 4)
     sjd2_noise(sjd2::cuda::NoiseParams p) {
   using namespace sjd2::cuda;
   const int32_t j = static_cast<int32_t>(blockIdx.x);
-  const int32_t slot = slot_of(p.window, j), position = p.window.first + j;
+  const int32_t slot = slot_of(p.window, j);
   const int32_t level = p.level[slot], draft = p.drafts[slot];
-  const bool fresh = level > 0 && position >= p.fresh_from;
   const float* from = level == 0 ? p.embedding + static_cast<int64_t>(draft) * p.hidden
                                  : p.z + static_cast<int64_t>(slot) * p.hidden;
-  // Four neighbours share one Philox block; with hidden a multiple of four they are one 16-byte
-  // access too (rows then start at a multiple of 16 bytes, as allocations do).
+  // With hidden a multiple of four, four neighbours are one 16-byte access (rows then start at a
+  // multiple of 16 bytes, as allocations do).
   const bool wide = p.hidden % 4 == 0 && p.row_stride % 4 == 0;
   for (int32_t i = 4 * static_cast<int32_t>(threadIdx.x); i < p.hidden;
        i += 4 * static_cast<int32_t>(blockDim.x)) {
     const int32_t lanes = p.hidden - i < 4 ? p.hidden - i : 4;
     float value[4] = {0, 0, 0, 0};
-    if (fresh) {
-      make_fresh(p, static_cast<uint32_t>(position), level, draft, i, lanes, value);
-      float* z = p.z + static_cast<int64_t>(slot) * p.hidden + i;
-      if (wide) {
-        *reinterpret_cast<float4*>(z) = make_float4(value[0], value[1], value[2], value[3]);
-      } else {
-        for (int lane = 0; lane < lanes; ++lane) z[lane] = value[lane];
-      }
-    } else if (wide) {
+    if (wide) {
       const float4 read = *reinterpret_cast<const float4*>(from + i);
       value[0] = read.x, value[1] = read.y, value[2] = read.z, value[3] = read.w;
     } else {

@@ -1,6 +1,6 @@
 // What a CUDA kernel is launched with: one plain struct per kernel, the same bytes for nvcc, for
 // the driver call on the host and for the emulation. All pointers are device pointers. The fields
-// mean what they mean in kernels.h; plan.cc fills them in.
+// mean what they mean in kernels.h; launch.cc fills them in.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,25 @@ struct Ring {
   int32_t first, count, capacity;
 };
 
+struct EnterParams {
+  Ring window;
+  int32_t hidden;
+  uint64_t seed;
+  const float *embedding, *mean, *std;
+  const float *alpha, *sigma;
+  const int32_t *drafts, *level;
+  float* z;
+};
+
 struct NoiseParams {
   Ring window;
-  int32_t fed, fresh_from, hidden, rows;
-  uint64_t seed;
+  int32_t hidden, rows;
   int64_t row_stride;
   const float *embedding, *mean, *std;
-  const float *alpha, *sigma, *tau;
+  const float* tau;
   const int32_t *drafts, *level;
-  float *z, *out;
+  const float* z;
+  float* out;
 };
 
 struct RefineParams {
@@ -65,7 +75,7 @@ struct VerifyParams {
 
 struct FinishParams {
   Ring window;
-  int32_t fed, passable_level, coupling;
+  int32_t passable_level, coupling;
   const Verdict* verdicts;
   int32_t *drafts, *level;
   uint8_t* kept;
@@ -76,7 +86,7 @@ struct FinishParams {
 
 // Threads of a verify block: a power of two, so that every thread owns whole histogram bins.
 constexpr int kVerifyThreads = 512;
-constexpr int kElementThreads = 256;  // noise and refine
+constexpr int kElementThreads = 256;  // enter, noise and refine
 constexpr int kFinishThreads = 32;
 // Shared memory of a verify block without its staged row: sizeof(VerifyShared) in block.cuh.
 constexpr int kVerifySharedBytes = 17296;

@@ -1,40 +1,39 @@
-// Noise injection by definition.
+// Noise and its injection by definition.
 
 #include "kernels/gaussian.h"
 #include "reference.h"
 
 namespace sjd2::reference {
-namespace {
 
-// z_k = alpha_k e(draft) + sigma_k eps, or eps alone where nothing has been drafted yet.
-void make_fresh(const NoiseArgs& args, uint32_t position, int32_t level, int32_t draft, float* z) {
+void enter(const EnterArgs& args) {
   const EmbeddingTable& table = args.table;
-  const double alpha = args.levels.alpha[level], sigma = args.levels.sigma[level];
-  for (int32_t i = 0; i < table.hidden; ++i) {
-    const double eps = initial_noise(args.seed, position, i);
-    if (draft == kNoDraft) {
-      z[i] = static_cast<float>(eps);
-      continue;
+  for (int32_t j = 0; j < args.window.count; ++j) {
+    const int32_t slot = args.window.slot(j);
+    const int32_t level = args.level[slot], draft = args.drafts[slot];
+    if (level == 0) continue;
+    const uint32_t position = static_cast<uint32_t>(args.window.first + j);
+    const double alpha = args.levels.alpha[level], sigma = args.levels.sigma[level];
+    float* z = args.z + int64_t{slot} * table.hidden;
+    for (int32_t i = 0; i < table.hidden; ++i) {
+      const double eps = initial_noise(args.seed, position, i);
+      if (draft == kNoDraft) {
+        z[i] = static_cast<float>(eps);
+        continue;
+      }
+      const double row = table.embedding[int64_t{draft} * table.hidden + i];
+      const double e = (row - table.mean[i]) / table.std[i];
+      z[i] = static_cast<float>(alpha * e + sigma * eps);
     }
-    const double row = table.embedding[int64_t{draft} * table.hidden + i];
-    const double e = (row - table.mean[i]) / table.std[i];
-    z[i] = static_cast<float>(alpha * e + sigma * eps);
   }
 }
-
-}  // namespace
 
 void noise(const NoiseArgs& args) {
   const EmbeddingTable& table = args.table;
   const int64_t hidden = table.hidden;
-  for (int32_t j = 0; j < args.fed; ++j) {
+  for (int32_t j = 0; j < args.window.count; ++j) {
     const int32_t slot = args.window.slot(j);
-    const int32_t position = args.window.first + j;
     const int32_t level = args.level[slot], draft = args.drafts[slot];
-    float* z = args.z + slot * hidden;
-    if (level > 0 && position >= args.fresh_from) {
-      make_fresh(args, static_cast<uint32_t>(position), level, draft, z);
-    }
+    const float* z = args.z + slot * hidden;
     for (int64_t i = 0; i < hidden; ++i) {
       float value;
       if (level == 0) {

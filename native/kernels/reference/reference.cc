@@ -2,6 +2,6 @@
 
 namespace sjd2::reference {
 
-const Kernels kernels{noise, verify, refine};
+const Kernels kernels{enter, noise, verify, refine};
 
 }  // namespace sjd2::reference

@@ -92,9 +92,10 @@ VerifyResult verify(const VerifyArgs& args) {
     args.kept[j] = kept;
     if (q) std::copy(p.begin(), p.end(), q);
     result.kept += kept;
-    // A position that was fed noisy, or not fed at all, may keep its draft but cannot be passed:
-    // the laws to its right were not conditioned on that token.
-    passing = passing && kept && j < args.fed && args.level[slot] <= args.passable_level;
+    // A position that was fed noisy, or not at all like the last one, may keep its draft but cannot
+    // be passed: the laws to its right were not conditioned on that token.
+    const bool fed = j + 1 < args.window.count;
+    passing = passing && kept && fed && args.level[slot] <= args.passable_level;
     result.passed += passing;
   }
   return result;

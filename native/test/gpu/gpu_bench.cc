@@ -109,13 +109,13 @@ void bench_elements(CudaDevice& device, const Plan& plan, const Report& report, 
   scene.level.assign(scene.level.size(), ElementScene::kSteps);
   DeviceScene on_device(device, scene);
   const OnDevice<int32_t> top(device, scene.level);
-  NoiseArgs noise = on_device.noise_args(count);
-  noise.fed = count;
+  NoiseArgs noise = on_device.noise_args();
+  noise.window = scene.window;
   const RefineArgs refine = on_device.refine_args();
   const double row = static_cast<double>(plan.hidden) * sizeof(float);
   const std::string size = ", " + std::to_string(count) + " x " + std::to_string(plan.hidden);
   // kernels.h: noise reads z and writes each row; refine reads z and E and writes z.
-  report.line("noise" + size, noise.fed * row * (1 + noise.rows),
+  report.line("noise" + size, count * row * (1 + noise.rows),
               time_of(device, plan, [&](int) { cuda::noise(noise, device); }));
   report.line("refine" + size, count * row * 3, time_of(device, plan, [&](int i) {
                 // It moves every position one level down, and the last level is 0.

@@ -59,14 +59,16 @@ std::vector<int32_t> counts() {
   return gpu().emulated() ? std::vector<int32_t>{2, 17} : std::vector<int32_t>{1, 2, 17, 96};
 }
 
-TEST("gpu noise: agrees with the definition over widths, levels, rings and fresh positions") {
+TEST("gpu enter and noise: agree with the definition over widths, levels and rings") {
   for (int32_t hidden : {1, 3, 16, 63, 256, 1023, 2048}) {
     for (int32_t count : counts()) {
-      for (int32_t fresh : {0, count / 2, count}) {
-        ElementScene expected(hidden, count, hidden + count + fresh), actual = expected;
-        reference::kernels.noise(expected.noise_args(fresh));
+      for (int32_t entering : {0, count / 2, count}) {
+        ElementScene expected(hidden, count, hidden + count + entering), actual = expected;
+        reference::kernels.enter(expected.enter_args(entering));
+        reference::kernels.noise(expected.noise_args());
         DeviceScene device(gpu(), actual);
-        cuda::noise(device.noise_args(fresh), gpu());
+        cuda::enter(device.enter_args(entering), gpu());
+        cuda::noise(device.noise_args(), gpu());
         device.read_back();
         const std::string size = std::to_string(hidden) + " by " + std::to_string(count);
         check_close(actual.z, expected.z, "z of " + size);

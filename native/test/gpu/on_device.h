@@ -84,8 +84,13 @@ struct DeviceScene {
         drafts(device, scene.drafts),
         level(device, scene.level) {}
 
-  NoiseArgs noise_args(int32_t fresh_offset) {
-    NoiseArgs args = scene.noise_args(fresh_offset);
+  EnterArgs enter_args(int32_t count) {
+    EnterArgs args = scene.enter_args(count);
+    place(args);
+    return args;
+  }
+  NoiseArgs noise_args() {
+    NoiseArgs args = scene.noise_args();
     place(args);
     args.out = out.data();
     return args;

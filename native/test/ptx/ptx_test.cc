@@ -36,6 +36,7 @@ PtxLauncher& launcher() {
   return instance;
 }
 const Kernels kPtx{
+    [](const EnterArgs& args) { cuda::enter(args, launcher()); },
     [](const NoiseArgs& args) { cuda::noise(args, launcher()); },
     [](const VerifyArgs& args) { return verify_on(launcher(), args); },
     [](const RefineArgs& args) { cuda::refine(args, launcher()); },
@@ -82,17 +83,18 @@ TEST("ptx: faults are found as by the emulated source") {
   }
 }
 
-TEST("ptx: noise and refine give the bits of the emulated source") {
+TEST("ptx: enter, noise and refine give the bits of the emulated source") {
   for (int32_t hidden : {1, 3, 4, 63, 256, 1023, 2048}) {
-    for (int32_t fresh : {0, 3}) {
-      ElementScene source(hidden, 7, hidden + fresh), machine = source;
-      emulated::kernels.noise(source.noise_args(fresh));
-      kPtx.noise(machine.noise_args(fresh));
-      CHECK(same_bits(source.out, machine.out) && same_bits(source.z, machine.z));
-      emulated::kernels.refine(source.refine_args());
-      kPtx.refine(machine.refine_args());
-      CHECK(same_bits(source.z, machine.z) && source.level == machine.level);
-    }
+    ElementScene source(hidden, 7, hidden), machine = source;
+    emulated::kernels.enter(source.enter_args(3));
+    kPtx.enter(machine.enter_args(3));
+    CHECK(same_bits(source.z, machine.z));
+    emulated::kernels.noise(source.noise_args());
+    kPtx.noise(machine.noise_args());
+    CHECK(same_bits(source.out, machine.out));
+    emulated::kernels.refine(source.refine_args());
+    kPtx.refine(machine.refine_args());
+    CHECK(same_bits(source.z, machine.z) && source.level == machine.level);
   }
 }
 

@@ -1,5 +1,5 @@
-// The emulated noise and refine kernels against the definition, and the functions inside them
-// against the C library's.
+// The emulated enter, noise and refine kernels against the definition, and the functions inside
+// them against the C library's.
 #include <cmath>
 #include <string>
 
@@ -13,14 +13,16 @@
 namespace sjd2::test {
 namespace {
 
-TEST("simt noise: agrees with the definition over widths, levels, rings and fresh positions") {
+TEST("simt enter and noise: agree with the definition over widths, levels and rings") {
   for (int32_t hidden : {1, 2, 3, 4, 7, 16, 17, 63, 256, 1023, 2048}) {
     for (int32_t count : {1, 2, 17}) {
-      for (int32_t fresh : {0, count / 2, count}) {
-        ElementScene expected(hidden, count, hidden + count + fresh), actual = expected;
+      for (int32_t entering : {0, count / 2, count}) {
+        ElementScene expected(hidden, count, hidden + count + entering), actual = expected;
         emulated_launcher().schedule.seed = hidden;
-        reference::kernels.noise(expected.noise_args(fresh));
-        emulated::kernels.noise(actual.noise_args(fresh));
+        reference::kernels.enter(expected.enter_args(entering));
+        reference::kernels.noise(expected.noise_args());
+        emulated::kernels.enter(actual.enter_args(entering));
+        emulated::kernels.noise(actual.noise_args());
         check_close(actual.z, expected.z, "z");
         check_close(actual.out, expected.out, "out");
       }
@@ -32,8 +34,8 @@ TEST("simt noise: a clean position is fed its embedding exactly") {
   ElementScene expected(64, 5, 3);
   expected.make_clean();
   ElementScene actual = expected;
-  reference::kernels.noise(expected.noise_args(0));
-  emulated::kernels.noise(actual.noise_args(0));
+  reference::kernels.noise(expected.noise_args());
+  emulated::kernels.noise(actual.noise_args());
   for (size_t i = 0; i < actual.out.size(); ++i) {
     CHECK(actual.out[i] == expected.out[i] ||
           (std::isnan(actual.out[i]) && std::isnan(expected.out[i])));

@@ -13,6 +13,8 @@ void run_thread(const void* params) {
 }
 
 const EmulatedKernel kKernels[] = {
+    {"sjd2_enter", sizeof(cuda::EnterParams), cuda::kElementThreads,
+     run_thread<sjd2_enter, cuda::EnterParams>},
     {"sjd2_noise", sizeof(cuda::NoiseParams), cuda::kElementThreads,
      run_thread<sjd2_noise, cuda::NoiseParams>},
     {"sjd2_refine", sizeof(cuda::RefineParams), cuda::kElementThreads,
@@ -70,6 +72,7 @@ VerifyResult verify_on(cuda::Launcher& launcher, const VerifyArgs& args) {
 
 namespace emulated {
 const Kernels kernels{
+    [](const EnterArgs& args) { cuda::enter(args, emulated_launcher()); },
     [](const NoiseArgs& args) { cuda::noise(args, emulated_launcher()); },
     [](const VerifyArgs& args) { return verify_on(emulated_launcher(), args); },
     [](const RefineArgs& args) { cuda::refine(args, emulated_launcher()); },

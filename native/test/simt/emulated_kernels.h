@@ -35,7 +35,7 @@ namespace emulated {
 extern const Kernels kernels;
 }
 
-// Three families over any launcher whose device memory the host can read.
+// Verify over any launcher whose device memory the host can read.
 VerifyResult verify_on(cuda::Launcher& launcher, const VerifyArgs& args);
 
 }  // namespace sjd2::test

@@ -35,7 +35,8 @@ void run_all() {
   }
   for (int32_t hidden : {7, 256}) {
     ElementScene scene(hidden, 5, 3);
-    emulated::kernels.noise(scene.noise_args(2));
+    emulated::kernels.enter(scene.enter_args(3));
+    emulated::kernels.noise(scene.noise_args());
     emulated::kernels.refine(scene.refine_args());
   }
 }

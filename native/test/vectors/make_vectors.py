@@ -122,7 +122,7 @@ def verify(case):
         drafts[slot], laws[slot] = token, p
         kept.append(int(keep))
         passing = bool(
-            passing and keep and j < case["fed"] and case["level"][slot] <= case["passable"]
+            passing and keep and j + 1 < count and case["level"][slot] <= case["passable"]
         )
         passed += passing
     return {
@@ -181,7 +181,6 @@ def verify_case(random, index):
     ]
     case = {
         "window": [first, count, capacity],
-        "fed": count - 1,
         "passable": index % 2,
         "seed": int(random.integers(1 << 62)),
         "pass": index,
@@ -240,7 +239,7 @@ def model_case(random, index):
     common = {
         "window": [first, count, capacity],
         "seed": split(seed),
-        "fresh_from": fresh,
+        "enters": [fresh, first + count - fresh, capacity],
         "vocabulary": vocabulary,
         "hidden": hidden,
         "steps": steps,
