@@ -25,6 +25,8 @@ inline constexpr char kAborted[] = "ERR_ABORTED";    // cancelled by the user
 inline constexpr char kState[] = "ERR_STATE";        // used while busy, finished or disposed
 inline constexpr char kDevice[] = "ERR_DEVICE";      // no GPU, or something that it needs
 inline constexpr char kArgument[] = "ERR_ARGUMENT";  // what would otherwise crash
+inline constexpr char kMemory[] = "ERR_MEMORY";      // not enough of it
+inline constexpr char kInternal[] = "ERR_INTERNAL";  // a defect of ours
 }  // namespace codes
 
 }  // namespace sjd2

@@ -3,7 +3,7 @@ import { decoders } from './decoding/decoder';
 import { cleanSchedule, noiseSchedule } from './decoding/schedule';
 import { type Statistics, StatisticsRecorder } from './decoding/statistics';
 import { AutoWindow, FixedWindow, PassKnowledge, type WindowController } from './decoding/window';
-import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
+import { fromNative, Sjd2Error, unexpected } from './errors';
 import { RgbImage } from './image/rgb-image';
 import type { Manifest } from './model/manifest';
 import type { ModelPackage } from './model/package';
@@ -16,6 +16,7 @@ import {
   type NativeSettings,
   type RuntimeInfo,
 } from './native/addon';
+import { type Operation, Operations } from './operation';
 import {
   checkSignal,
   type DecodingOptions,
@@ -77,9 +78,8 @@ const SCORE_WINDOW = 64;
  * generations may run at once: they share the weights and nothing else.
  */
 export class ImageGenerator {
-  private readonly running = new Set<NativeGeneration>();
+  private readonly operations: Operations;
   private readonly knowledge = new Map<string, PassKnowledge>();
-  private disposed = false;
 
   /** @internal Use `loadModel`. */
   constructor(
@@ -89,7 +89,11 @@ export class ImageGenerator {
     readonly runtime: RuntimeInfo,
     /** Where the transformer and the kernels run. */
     readonly device: 'cpu' | 'cuda',
-  ) {}
+    /** Threads inside one operator; 0 takes one per physical core. */
+    private readonly threads: number,
+  ) {
+    this.operations = new Operations(native);
+  }
 
   /** The model's model.json. */
   get manifest(): Manifest {
@@ -99,6 +103,12 @@ export class ImageGenerator {
   /** The folder that the model was read from. */
   get folder(): string {
     return this.model.folder;
+  }
+
+  /** @internal Loads and checks what images with the model's own sampler are drawn with. */
+  async load(signal?: AbortSignal): Promise<void> {
+    const rows = this.rowsFor(this.manifest.sampler);
+    await this.operations.begin(signal).run(() => this.native.load(rows, this.threads));
   }
 
   /**
@@ -122,7 +132,7 @@ export class ImageGenerator {
    * @throws As `generate`; options are checked at the first step.
    */
   async *stream(prompt: string, options: StreamOptions = {}): AsyncGenerator<GenerationEvent> {
-    this.checkAlive();
+    this.operations.checkAlive();
     const decoding = resolveOptions(options, this.manifest);
     const count = integer('count', options.count ?? 1, 1, MAX_COUNT);
     const previewEvery = integer('previewEvery', options.previewEvery ?? 0, 0, 1_000_000);
@@ -131,10 +141,11 @@ export class ImageGenerator {
     resolveSeed(firstSeed + BigInt(count - 1));
     const ids = this.model.prompts.encode(prompt);
     const rows = this.rowsFor(decoding.sampler);
-    await this.guard(this.native.load(rows), signal);
+    const operation = this.operations.begin(signal);
+    await operation.run(() => this.native.load(rows, this.threads));
     for (let image = 0; image < count; image++) {
       const seed = firstSeed + BigInt(image);
-      yield* this.draw(image, ids, rows, seed, decoding, previewEvery, signal);
+      yield* this.draw(image, ids, rows, seed, decoding, previewEvery, operation);
     }
   }
 
@@ -145,13 +156,11 @@ export class ImageGenerator {
     seed: bigint,
     decoding: DecodingOptions,
     previewEvery: number,
-    signal?: AbortSignal,
+    operation: Operation,
   ): AsyncGenerator<GenerationEvent> {
     const recorder = new StatisticsRecorder(seed);
     const window = this.windowFor(decoding, rows);
-    const native = this.open(this.settings(ids, rows, seed, window.capacity, decoding), signal);
-    const cancel = () => native.cancel();
-    signal?.addEventListener('abort', cancel, { once: true });
+    const native = this.open(this.settings(ids, rows, seed, window.capacity, decoding), operation);
     try {
       const tokens = new Int32Array(this.tokensPerImage);
       let committed = 0;
@@ -164,7 +173,7 @@ export class ImageGenerator {
           const untilPreview =
             previewEvery > 0 ? previewEvery - (recorder.passes % previewEvery) : count;
           const most = Math.min(count, untilPreview);
-          return this.guard(native.passes(width, passableLevel, most, TRIP_SECONDS), signal);
+          return operation.run(() => native.passes(width, passableLevel, most, TRIP_SECONDS));
         },
       };
       for await (const pass of decoders[decoding.decoder].decode(state, decoding, window)) {
@@ -173,17 +182,16 @@ export class ImageGenerator {
         recorder.record(pass);
         yield { type: 'progress', image, committed, total: tokens.length, passes: recorder.passes };
         if (previewEvery > 0 && recorder.passes % previewEvery === 0 && committed < tokens.length) {
-          const pixels = await this.preview(tokens, committed, native.drafts());
+          const pixels = await this.preview(tokens, committed, native.drafts(), operation);
           yield { type: 'preview', image, pixels, committed };
         }
       }
       const decoded = performance.now();
-      const pixels = await this.decodeTokens(tokens);
+      const pixels = await this.decode(tokens, operation);
       const stats = recorder.finish((performance.now() - decoded) / 1000);
       yield { type: 'completed', image, pixels, tokens, stats };
     } finally {
-      signal?.removeEventListener('abort', cancel);
-      this.close(native);
+      native.dispose();
     }
   }
 
@@ -206,8 +214,9 @@ export class ImageGenerator {
     prompt: string,
     tokens: Int32Array,
     sampler: SamplerOptions = {},
+    options: { signal?: AbortSignal } = {},
   ): Promise<{ nll: Float64Array; mean: number }> {
-    this.checkAlive();
+    const operation = this.operations.begin(checkSignal(options.signal));
     const resolved = resolveSampler(sampler, this.manifest);
     if (resolved.temperature === 0) {
       throw unexpected('temperature', 'above 0: a greedy law gives no likelihood', 0);
@@ -217,7 +226,7 @@ export class ImageGenerator {
     this.checkTokens(image);
     const ids = this.model.prompts.encode(prompt);
     const rows = this.rowsFor(resolved);
-    await this.guard(this.native.load(rows));
+    await operation.run(() => this.native.load(rows, this.threads));
     const decoding: DecodingOptions = {
       decoder: 'sjd',
       coupling: 'maximal',
@@ -228,27 +237,28 @@ export class ImageGenerator {
       initial: 'uniform',
       sampler: resolved,
     };
-    const native = this.open(this.settings(ids, rows, 0n, SCORE_WINDOW, decoding));
+    const native = this.open(this.settings(ids, rows, 0n, SCORE_WINDOW, decoding), operation);
     try {
-      const nll = await this.guard(native.score(image));
+      const nll = await operation.run(() => native.score(image));
       return { nll, mean: nll.reduce((sum, value) => sum + value, 0) / nll.length };
     } finally {
-      this.close(native);
+      native.dispose();
     }
   }
 
   /** Pixels of an image's tokens (rows x columns ids). */
-  async decodeTokens(tokens: Int32Array): Promise<RgbImage> {
-    this.checkAlive();
+  async decodeTokens(
+    tokens: Int32Array,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<RgbImage> {
+    const operation = this.operations.begin(checkSignal(options.signal));
     this.checkTokens(tokens);
-    const { pixels, width, height } = await this.guard(this.native.decodeImage(tokens));
-    return RgbImage.fromPlanes(pixels, width, height);
+    return this.decode(tokens, operation);
   }
 
   /** Aborts what runs and frees the model. Calling it again does nothing. */
   async dispose(): Promise<void> {
-    this.disposed = true;
-    for (const native of this.running) native.cancel();
+    this.operations.end();
     this.native.dispose();
   }
 
@@ -293,6 +303,7 @@ export class ImageGenerator {
     const sequences = rows === 2 ? [ids, prompts.unconditional()] : [ids];
     return {
       rows,
+      threads: this.threads,
       prompt: prompts.embed(...sequences),
       promptLength: prompts.length,
       length: this.tokensPerImage,
@@ -311,41 +322,27 @@ export class ImageGenerator {
     };
   }
 
-  private open(settings: NativeSettings, signal?: AbortSignal): NativeGeneration {
-    if (signal?.aborted) throw aborted(signal);
-    this.checkAlive();
+  private open(settings: NativeSettings, operation: Operation): NativeGeneration {
+    operation.check();
     try {
-      const native = this.native.generation(settings);
-      this.running.add(native);
-      return native;
+      return this.native.generation(settings, operation.interrupt);
     } catch (error) {
       throw fromNative(error);
     }
   }
 
-  private close(native: NativeGeneration): void {
-    this.running.delete(native);
-    native.dispose();
-  }
-
-  /** Awaits native work; its errors come out as errors of this library. */
-  private async guard<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
-    try {
-      if (signal?.aborted) throw aborted(signal);
-      const result = await work;
-      if (signal?.aborted) throw aborted(signal);
-      return result;
-    } catch (error) {
-      if (this.disposed) this.checkAlive();
-      if (signal?.aborted) throw aborted(signal);
-      throw fromNative(error);
-    }
+  private async decode(tokens: Int32Array, operation: Operation): Promise<RgbImage> {
+    const { pixels, width, height } = await operation.run(() =>
+      this.native.decodeImage(tokens, operation.interrupt),
+    );
+    return RgbImage.fromPlanes(pixels, width, height);
   }
 
   private async preview(
     tokens: Int32Array,
     committed: number,
     drafts: Int32Array,
+    operation: Operation,
   ): Promise<RgbImage> {
     // What is not drawn yet repeats the last token that is: usually the background.
     const shown = tokens.slice();
@@ -353,7 +350,7 @@ export class ImageGenerator {
     drafts.forEach((draft, i) => {
       if (draft >= 0) shown[committed + i] = draft;
     });
-    return this.decodeTokens(shown);
+    return this.decode(shown, operation);
   }
 
   private checkTokens(tokens: unknown): void {
@@ -364,9 +361,5 @@ export class ImageGenerator {
     }
     const outside = tokens.find((token) => token < 0 || token >= vocabulary);
     if (outside !== undefined) throw unexpected('every token', wanted, outside);
-  }
-
-  private checkAlive(): void {
-    if (this.disposed) throw new Sjd2Error('ERR_STATE', 'The model was disposed');
   }
 }

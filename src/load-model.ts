@@ -78,10 +78,10 @@ export async function loadModel(
     const place = await chooseDevice(device);
     const decoders = chooseDecoders(contents, precision, place);
     const native = new addon.Model(nativeOptions(contents, decoders, runtime.path, place, threads));
-    // What the default sampler uses: it is checked now, not at the first picture.
-    await native.load(contents.manifest.sampler.guidance === 1 && decoders['1'] ? 1 : 2);
+    const generator = new ImageGenerator(contents, native, runtime, place, threads);
+    await generator.load(signal);
     report('ready', 2);
-    return new ImageGenerator(contents, native, runtime, place);
+    return generator;
   } catch (error) {
     throw signal?.aborted ? aborted(signal) : fromNative(error);
   }

@@ -1,7 +1,9 @@
 // Entry point of sjd2.node. src/native/addon.ts describes what is exported here.
 #include "addon/arguments.h"
 #include "addon/cuda.h"
+#include "addon/environment.h"
 #include "addon/generation.h"
+#include "addon/interrupt.h"
 #include "addon/kernels.h"
 #include "addon/model.h"
 #include "addon/setup.h"
@@ -45,9 +47,10 @@ Napi::Value loaded_runtimes(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
-  auto* data = new AddonData;
-  data->generation = Napi::Persistent(GenerationObject::define(env));
-  env.SetInstanceData(data);
+  auto* environment = new Environment(env);
+  env.SetInstanceData(environment);
+  environment->generation = Napi::Persistent(GenerationObject::define(env));
+  environment->interrupt = Napi::Persistent(InterruptObject::define(env));
   exports.Set("openRuntime", Napi::Function::New(env, open_runtime, "openRuntime"));
   exports.Set("loadedRuntimes", Napi::Function::New(env, loaded_runtimes, "loadedRuntimes"));
   exports.Set("minimumRuntime", ort::kMinimumVersion);

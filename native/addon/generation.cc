@@ -86,7 +86,6 @@ Napi::Function GenerationObject::define(Napi::Env env) {
                      {InstanceMethod<&GenerationObject::passes>("passes"),
                       InstanceMethod<&GenerationObject::score>("score"),
                       InstanceMethod<&GenerationObject::drafts>("drafts"),
-                      InstanceMethod<&GenerationObject::cancel>("cancel"),
                       InstanceMethod<&GenerationObject::dispose>("dispose")});
 }
 
@@ -96,9 +95,10 @@ GenerationObject::GenerationObject(const Napi::CallbackInfo& info)
 }
 
 Napi::Value GenerationObject::create(Napi::Env env, std::shared_ptr<ModelCore> model,
-                                     Napi::Object options) {
+                                     Napi::Object options,
+                                     std::shared_ptr<ort::Interrupt> interrupt) {
   Settings settings = read_settings(options);
-  const int32_t rows = integer_field(options, "rows");
+  const int32_t rows = integer_field(options, "rows"), threads = integer_field(options, "threads");
   if (settings.coupling < Coupling::Independent || settings.coupling > Coupling::Gumbel) {
     wrong(env, "coupling", "0, 1 or 2");
   }
@@ -106,15 +106,17 @@ Napi::Value GenerationObject::create(Napi::Env env, std::shared_ptr<ModelCore> m
     wrong(env, "initial", "0 to 4");
   }
   if (settings.capacity < 1 || settings.prompt_length < 1) wrong(env, "capacity", "at least 1");
-  if (!model->has_decoder(rows)) throw Error(codes::kState, "load(rows) has not finished");
+  const OnnxDecoder* decoder = model->loaded_decoder(rows, threads);
+  if (!decoder) throw Error(codes::kState, "load(rows, threads) has not finished");
   auto transformer = std::make_unique<OnnxTransformer>(
-      model->decoder(rows), model->device(), settings.prompt_length + settings.capacity - 1,
-      settings.capacity);
+      *decoder, model->device(), settings.prompt_length + settings.capacity - 1, settings.capacity,
+      interrupt);
   auto core = std::make_shared<Core>();
   core->generation = std::make_unique<Generation>(std::move(settings), model->table(),
                                                   std::move(transformer), model->windows());
   core->model = std::move(model);
-  Napi::Object object = env.GetInstanceData<AddonData>()->generation.New({});
+  core->interrupt = std::move(interrupt);
+  Napi::Object object = Environment::of(env).generation.New({});
   from(object, "the generation").core_ = std::move(core);
   return object;
 }
@@ -143,7 +145,8 @@ Napi::Value GenerationObject::passes(const Napi::CallbackInfo& info) {
       [this] {
         busy_ = false;
         Unref();
-      });
+      },
+      [core] { core->interrupt->fire(); });
 }
 
 // score(tokens: Int32Array): Promise<Float64Array> - nats per token under the AR law
@@ -159,7 +162,8 @@ Napi::Value GenerationObject::score(const Napi::CallbackInfo& info) {
       [this] {
         busy_ = false;
         Unref();
-      });
+      },
+      [core] { core->interrupt->fire(); });
 }
 
 // drafts(): Int32Array - the open positions' drafts, -1 where there is none
@@ -168,14 +172,8 @@ Napi::Value GenerationObject::drafts(const Napi::CallbackInfo& info) {
   return to_array(info.Env(), idle(info.Env())->generation->drafts());
 }
 
-Napi::Value GenerationObject::cancel(const Napi::CallbackInfo& info) {
-  check(info);
-  if (core_) core_->generation->cancel();
-  return info.Env().Undefined();
-}
-
 Napi::Value GenerationObject::dispose(const Napi::CallbackInfo& info) {
-  cancel(info);
+  check(info);
   core_.reset();
   return info.Env().Undefined();
 }

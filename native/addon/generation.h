@@ -14,7 +14,8 @@ class GenerationObject : public Tagged<GenerationObject> {
   static constexpr napi_type_tag kTag = {0x67656e65726174f0, 0x2c8f5a7714be4d0a};
   static constexpr const char* kName = "Generation";
   static Napi::Function define(Napi::Env env);
-  static Napi::Value create(Napi::Env env, std::shared_ptr<ModelCore> model, Napi::Object settings);
+  static Napi::Value create(Napi::Env env, std::shared_ptr<ModelCore> model, Napi::Object settings,
+                            std::shared_ptr<ort::Interrupt> interrupt);
 
   explicit GenerationObject(const Napi::CallbackInfo& info);
 
@@ -22,6 +23,7 @@ class GenerationObject : public Tagged<GenerationObject> {
   // The model outlives the generation that points into its tables.
   struct Core {
     std::shared_ptr<ModelCore> model;
+    std::shared_ptr<ort::Interrupt> interrupt;
     std::unique_ptr<Generation> generation;
   };
 
@@ -29,16 +31,10 @@ class GenerationObject : public Tagged<GenerationObject> {
   Napi::Value passes(const Napi::CallbackInfo& info);
   Napi::Value score(const Napi::CallbackInfo& info);
   Napi::Value drafts(const Napi::CallbackInfo& info);
-  Napi::Value cancel(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Core> core_;
   bool busy_ = false;
-};
-
-// Per-environment data: worker threads each have their own constructors.
-struct AddonData {
-  Napi::FunctionReference generation;
 };
 
 }  // namespace sjd2::addon

@@ -2,6 +2,7 @@
 
 #include "addon/arguments.h"
 #include "addon/generation.h"
+#include "addon/interrupt.h"
 #include "addon/promise_worker.h"
 #include "decode/host_window.h"
 
@@ -14,7 +15,8 @@ struct Pixels {
 };
 
 // tokens [1, n] -> image [1, 3, height, width] in [-1, 1]; load() has checked the graph.
-Pixels run_image_decoder(ModelCore& core, const std::vector<int32_t>& tokens) {
+Pixels run_image_decoder(ModelCore& core, const std::vector<int32_t>& tokens,
+                         const ort::Interrupt& interrupt) {
   const ort::Graph& graph = core.image_decoder();
   const ort::Library& library = graph.library();
   std::vector<int64_t> ids(tokens.begin(), tokens.end());
@@ -28,7 +30,7 @@ Pixels run_image_decoder(ModelCore& core, const std::vector<int32_t>& tokens) {
   binding.output("image", ort::borrow_tensor(library, library.cpu_memory(), pixels.values.data(),
                                              pixels.values.size() * sizeof(float), pixels.shape,
                                              ort::kFloat32));
-  binding.run(nullptr);
+  binding.run(interrupt);
   return pixels;
 }
 
@@ -41,61 +43,69 @@ void check_tables(const ModelCore& core, Napi::Env env) {
 
 }  // namespace
 
-void ModelCore::open_gpu() {
-  if (gpu_) return;
+const ModelCore::Gpu& ModelCore::open_gpu() {
   if (shape.transformer.vocabulary > cuda::kMaxVocabulary) {
     throw Error(codes::kDevice, "The CUDA kernels take vocabularies up to " +
                                     std::to_string(cuda::kMaxVocabulary) + " but this model has " +
                                     std::to_string(shape.transformer.vocabulary) +
                                     " image tokens: use device cpu");
   }
-  auto gpu = std::make_unique<cuda::CudaDevice>();
-  gpu_table_ = std::make_unique<DeviceTable>(*gpu, table());
-  gpu_ = std::move(gpu);
+  return gpu_.get([&] { return std::make_unique<Gpu>(table()); });
 }
 
-Device& ModelCore::device() const { return gpu_ ? static_cast<Device&>(*gpu_) : host(); }
+Device& ModelCore::device() const {
+  Gpu* gpu = gpu_.ready();
+  return gpu ? static_cast<Device&>(gpu->device) : host();
+}
 
 WindowFactory ModelCore::windows() const {
-  return gpu_ ? cuda_windows(*gpu_, *gpu_table_) : host_windows(cpu::kernels);
+  Gpu* gpu = gpu_.ready();
+  return gpu ? cuda_windows(gpu->device, gpu->table) : host_windows(cpu::kernels);
 }
 
-const OnnxDecoder& ModelCore::decoder(int32_t rows) {
-  std::lock_guard lock(loading_);
-  if (on_cuda) open_gpu();
-  auto& slot = decoders_[rows];
-  if (!slot) {
-    const auto path = decoder_paths.find(rows);
-    if (path == decoder_paths.end()) {
-      decoders_.erase(rows);
-      throw Error(codes::kModel,
-                  "The model package has no decoder for " + std::to_string(rows) + " rows");
-    }
+Lazy<OnnxDecoder>& ModelCore::slot(int32_t rows, int32_t threads) {
+  std::lock_guard lock(slots_mutex_);
+  return decoders_[{rows, threads}];
+}
+
+const OnnxDecoder* ModelCore::loaded_decoder(int32_t rows, int32_t threads) {
+  return slot(rows, threads).ready();
+}
+
+const OnnxDecoder& ModelCore::decoder(int32_t rows, int32_t threads) {
+  const auto path = decoder_paths.find(rows);
+  if (path == decoder_paths.end()) {
+    throw Error(codes::kModel,
+                "The model package has no decoder for " + std::to_string(rows) + " rows");
+  }
+  return slot(rows, threads).get([&] {
     DecoderShape wanted = shape;
     wanted.transformer.rows = rows;
     ort::GraphOptions options = graph_options;
-    if (gpu_ && !gpu_->emulated()) options.cuda = {gpu_->ordinal(), gpu_->stream()};
-    slot = std::make_unique<OnnxDecoder>(*runtime, path->second, wanted, options);
-  }
-  return *slot;
+    options.threads = threads;
+    if (on_cuda) {
+      const cuda::CudaDevice& gpu = open_gpu().device;
+      if (!gpu.emulated()) options.cuda = {gpu.ordinal(), gpu.stream()};
+    }
+    return std::make_unique<OnnxDecoder>(*runtime, path->second, wanted, options);
+  });
 }
 
 const ort::Graph& ModelCore::image_decoder() {
-  std::lock_guard lock(loading_);
-  if (!image_decoder_) {
+  return image_decoder_.get([&] {
     auto graph = std::make_unique<ort::Graph>(*runtime, image_decoder_path, graph_options);
     ort::expect_input(*graph, "tokens", ort::kInt64, {1, image_tokens});
     ort::expect_input_count(*graph, 1);
     ort::expect_output(*graph, "image", ort::kFloat32, {1, 3, image_height, image_width});
-    image_decoder_ = std::move(graph);
-  }
-  return *image_decoder_;
+    return graph;
+  });
 }
 
 Napi::Function Model::define(Napi::Env env) {
   return DefineClass(
       env, kName,
-      {InstanceMethod<&Model::load>("load"), InstanceMethod<&Model::decode_image>("decodeImage"),
+      {InstanceMethod<&Model::interrupt>("interrupt"), InstanceMethod<&Model::load>("load"),
+       InstanceMethod<&Model::decode_image>("decodeImage"),
        InstanceMethod<&Model::generation>("generation"),
        InstanceMethod<&Model::dispose>("dispose")});
 }
@@ -139,25 +149,37 @@ std::shared_ptr<ModelCore> Model::core(Napi::Env env) const {
   return core_;
 }
 
-// load(rows): Promise<void> - makes the decoder for that many rows ready.
+// interrupt(): NativeInterrupt - for any work on this model
+Napi::Value Model::interrupt(const Napi::CallbackInfo& info) {
+  check(info);
+  return guarded(info.Env(), [&] {
+    const auto core = this->core(info.Env());
+    return InterruptObject::create(info.Env(),
+                                   std::make_shared<ort::Interrupt>(*core->runtime, core->on_cuda));
+  });
+}
+
+// load(rows, threads): Promise<void> - makes the decoder for that many rows ready, with so many
+// threads in an operator, and the image decoder.
 Napi::Value Model::load(const Napi::CallbackInfo& info) {
   check(info);
-  const int32_t rows = integer(info[0], "rows");
+  const int32_t rows = integer(info[0], "rows"), threads = integer(info[1], "threads");
   return PromiseWorker<bool>::run(
       info.Env(), "sjd2.load",
-      [core = core(info.Env()), rows] {
-        core->decoder(rows);
+      [core = core(info.Env()), rows, threads] {
+        core->decoder(rows, threads);
         core->image_decoder();
         return true;
       },
       [](Napi::Env env, bool&) { return env.Undefined(); });
 }
 
-// decodeImage(tokens: Int32Array): Promise<{pixels: Float32Array [3, height, width], height,
-// width}>
+// decodeImage(tokens: Int32Array, interrupt): Promise<{pixels: Float32Array [3, height, width],
+// height, width}>
 Napi::Value Model::decode_image(const Napi::CallbackInfo& info) {
   check(info);
   const auto tokens = copy_array<int32_t>(info[0], "tokens");
+  const auto interrupt = InterruptObject::from(info[1], "interrupt").get();
   const auto core = this->core(info.Env());
   for (const int32_t token : tokens) {
     if (token < 0 || token >= core->shape.transformer.vocabulary) {
@@ -165,7 +187,8 @@ Napi::Value Model::decode_image(const Napi::CallbackInfo& info) {
     }
   }
   return PromiseWorker<Pixels>::run(
-      info.Env(), "sjd2.decodeImage", [core, tokens] { return run_image_decoder(*core, tokens); },
+      info.Env(), "sjd2.decodeImage",
+      [core, tokens, interrupt] { return run_image_decoder(*core, tokens, *interrupt); },
       [](Napi::Env env, Pixels& pixels) {
         Napi::Float32Array values = Napi::Float32Array::New(env, pixels.values.size());
         std::copy(pixels.values.begin(), pixels.values.end(), values.Data());
@@ -174,14 +197,16 @@ Napi::Value Model::decode_image(const Napi::CallbackInfo& info) {
         result.Set("height", double(pixels.shape[2]));
         result.Set("width", double(pixels.shape[3]));
         return result;
-      });
+      },
+      [] {}, [interrupt] { interrupt->fire(); });
 }
 
-// generation(settings): NativeGeneration - needs load(rows) to have finished.
+// generation(settings, interrupt): NativeGeneration - needs load(rows, threads) to have finished.
 Napi::Value Model::generation(const Napi::CallbackInfo& info) {
   check(info);
   return guarded(info.Env(), [&] {
-    return GenerationObject::create(info.Env(), core(info.Env()), object_argument(info, 0));
+    return GenerationObject::create(info.Env(), core(info.Env()), object_argument(info, 0),
+                                    InterruptObject::from(info[1], "interrupt").get());
   });
 }
 

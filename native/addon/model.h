@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "addon/lazy.h"
 #include "addon/setup.h"
 #include "decode/cuda_window.h"
 #include "decode/onnx_transformer.h"
@@ -29,23 +30,29 @@ struct ModelCore {
     return {embedding.data(), mean.data(), std.data(), shape.transformer.vocabulary,
             shape.transformer.hidden};
   }
-  // Loads on first use; safe from several workers.
-  const OnnxDecoder& decoder(int32_t rows);
+  // These load on first use, in a worker: they may take long, and wait for another one's load.
+  const OnnxDecoder& decoder(int32_t rows, int32_t threads);
   const ort::Graph& image_decoder();
-  bool has_decoder(int32_t rows) const { return decoders_.count(rows) > 0; }
+  // What `decoder` has loaded, or null; never waits.
+  const OnnxDecoder* loaded_decoder(int32_t rows, int32_t threads);
   // For generations, once a decoder is loaded: where their buffers lie, and their windows.
   Device& device() const;
   WindowFactory windows() const;
 
  private:
-  void open_gpu();
+  struct Gpu {
+    cuda::CudaDevice device;
+    DeviceTable table;
+    explicit Gpu(const EmbeddingTable& host) : table(device, host) {}
+  };
+  const Gpu& open_gpu();
+  Lazy<OnnxDecoder>& slot(int32_t rows, int32_t threads);
 
-  std::mutex loading_;
   // First, so that it outlives the sessions that use its stream.
-  std::unique_ptr<cuda::CudaDevice> gpu_;
-  std::unique_ptr<DeviceTable> gpu_table_;
-  std::map<int32_t, std::unique_ptr<OnnxDecoder>> decoders_;
-  std::unique_ptr<ort::Graph> image_decoder_;
+  Lazy<Gpu> gpu_;
+  std::mutex slots_mutex_;  // of the map, not of what is in it
+  std::map<std::pair<int32_t, int32_t>, Lazy<OnnxDecoder>> decoders_;
+  Lazy<ort::Graph> image_decoder_;
 };
 
 class Model : public Tagged<Model> {
@@ -58,6 +65,7 @@ class Model : public Tagged<Model> {
   std::shared_ptr<ModelCore> core(Napi::Env env) const;
 
  private:
+  Napi::Value interrupt(const Napi::CallbackInfo& info);
   Napi::Value load(const Napi::CallbackInfo& info);
   Napi::Value decode_image(const Napi::CallbackInfo& info);
   Napi::Value generation(const Napi::CallbackInfo& info);

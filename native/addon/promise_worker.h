@@ -1,4 +1,4 @@
-// Work on a libuv worker thread behind a promise: the event loop stays free for the whole pass.
+// Native work behind a promise: the event loop stays free for the whole of it.
 #pragma once
 
 #include <functional>
@@ -6,65 +6,98 @@
 #include <string>
 #include <utility>
 
-#include "addon/setup.h"
+#include "addon/environment.h"
 
 namespace sjd2::addon {
 
 template <typename Result>
-class PromiseWorker final : public Napi::AsyncWorker {
+class PromiseWorker final : public Workers::Job {
  public:
-  using Work = std::function<Result()>;                            // on the worker thread
+  using Work = std::function<Result()>;                            // on a worker thread
   using Convert = std::function<Napi::Value(Napi::Env, Result&)>;  // on the JavaScript thread
-  using Settled = std::function<void()>;                           // on the JavaScript thread
+  using Notify = std::function<void()>;                            // on the JavaScript thread
 
+  // `settled` is called once, before the promise is resolved or rejected; `interrupt` when the
+  // environment ends while the work is running.
   static Napi::Promise run(
-      Napi::Env env, const char* name, Work work, Convert convert, Settled settled = [] {}) {
-    auto* worker =
-        new PromiseWorker(env, name, std::move(work), std::move(convert), std::move(settled));
+      Napi::Env env, const char* name, Work work, Convert convert, Notify settled = [] {},
+      Notify interrupt = [] {}) {
+    auto* worker = new PromiseWorker(env, name, std::move(work), std::move(convert),
+                                     std::move(settled), std::move(interrupt));
+    std::unique_ptr<Workers::Job> job(worker);
     const Napi::Promise promise = worker->deferred_.Promise();
-    worker->Queue();
+    if (!Environment::of(env).workers.add(job)) {
+      worker->failure_ = Failure{codes::kState, "The system gives no thread to work on"};
+      worker->settle(env);
+    }
     return promise;
   }
 
  private:
-  PromiseWorker(Napi::Env env, const char* name, Work work, Convert convert, Settled settled)
-      : Napi::AsyncWorker(env, name),
+  PromiseWorker(Napi::Env env, const char* name, Work work, Convert convert, Notify settled,
+                Notify interrupt)
+      : name_(name),
         deferred_(Napi::Promise::Deferred::New(env)),
         work_(std::move(work)),
         convert_(std::move(convert)),
-        settled_(std::move(settled)) {}
+        settled_(std::move(settled)),
+        interrupt_(std::move(interrupt)) {}
 
-  void Execute() override {
+  void execute() noexcept override {
+    failure_ = caught([&] { result_.emplace(work_()); });
+  }
+
+  void settle(Napi::Env env) override {
+    settled_();
+    std::optional<Failure> failure = std::move(failure_);
+    if (!failure) {
+      Napi::Value value;
+      try {
+        failure = caught([&] { value = convert_(env, *result_); });
+      } catch (const Napi::Error& error) {
+        deferred_.Reject(error.Value());
+        return;
+      }
+      if (!failure) {
+        deferred_.Resolve(value);
+        return;
+      }
+    }
+    deferred_.Reject(to_js(env, failure->code, failure->message).Value());
+  }
+
+  void interrupt() noexcept override { interrupt_(); }
+
+  struct Failure {
+    std::string code, message;
+  };
+
+  // What the body threw, if it was anything native.
+  template <typename Body>
+  std::optional<Failure> caught(Body&& body) {
     try {
-      result_ = work_();
+      body();
+      return std::nullopt;
+    } catch (const Napi::Error&) {
+      throw;
     } catch (const Error& error) {
-      code_ = error.code();
-      SetError(error.what());
+      return Failure{error.code(), error.what()};
     } catch (const std::bad_alloc&) {
-      code_ = "ERR_MEMORY";
-      SetError("Not enough memory");
+      return Failure{codes::kMemory, "Not enough memory"};
     } catch (const std::exception& error) {
-      code_ = "ERR_INTERNAL";
-      SetError(error.what());
+      return Failure{codes::kInternal, error.what()};
+    } catch (...) {
+      return Failure{codes::kInternal, std::string(name_) + " threw something unknown"};
     }
   }
 
-  void OnOK() override {
-    settled_();
-    deferred_.Resolve(convert_(Env(), *result_));
-  }
-
-  void OnError(const Napi::Error& error) override {
-    settled_();
-    deferred_.Reject(to_js(Env(), code_, error.Message()).Value());
-  }
-
+  const char* const name_;
   Napi::Promise::Deferred deferred_;
   Work work_;
   Convert convert_;
-  Settled settled_;
+  Notify settled_, interrupt_;
   std::optional<Result> result_;
-  std::string code_;
+  std::optional<Failure> failure_;
 };
 
 }  // namespace sjd2::addon

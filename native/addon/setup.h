@@ -31,9 +31,11 @@ auto guarded(Napi::Env env, Body&& body) {
   } catch (const Error& error) {
     throw to_js(env, error.code(), error.what());
   } catch (const std::bad_alloc&) {
-    throw to_js(env, "ERR_MEMORY", "Not enough memory");
+    throw to_js(env, codes::kMemory, "Not enough memory");
   } catch (const std::exception& error) {
-    throw to_js(env, "ERR_INTERNAL", error.what());
+    throw to_js(env, codes::kInternal, error.what());
+  } catch (...) {
+    throw to_js(env, codes::kInternal, "Native code threw something unknown");
   }
 }
 

@@ -166,12 +166,7 @@ void Generation::noise(const Window& window) {
 void Generation::run(const Window& window) {
   const int32_t count = lead() + window.count - 1;
   const int32_t cached = committed() == 0 ? 0 : settings_.prompt_length + committed() - 1;
-  try {
-    if (!cancelled_) transformer_->run(cached, count, lead() - 1);
-  } catch (const Error&) {
-    if (!cancelled_) throw;
-  }
-  if (cancelled_) throw Error(codes::kAborted, "The generation was aborted");
+  transformer_->run(cached, count, lead() - 1);
 }
 
 VerifyResult Generation::verify(const Window& window, Coupling coupling, int32_t passable_level) {
@@ -230,11 +225,6 @@ std::vector<double> Generation::score(const std::vector<int32_t>& tokens) {
     ++pass_;
   }
   return nll;
-}
-
-void Generation::cancel() noexcept {
-  cancelled_ = true;
-  transformer_->terminate();
 }
 
 std::vector<int32_t> Generation::drafts() const {

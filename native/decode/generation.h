@@ -20,7 +20,6 @@
 // decides with the committed tokens and a copy of the open drafts, which every verify brings back.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -84,15 +83,13 @@ class Generation {
   Generation(Settings settings, EmbeddingTable table, std::unique_ptr<Transformer> transformer,
              WindowFactory make_window);
 
-  // One pass. Commits at least one token; throws ERR_ABORTED after cancel(), ERR_NUMERICS for NaN.
+  // One pass. Commits at least one token; throws ERR_NUMERICS for NaN, and what the transformer
+  // throws (ERR_ABORTED).
   PassReport pass(const PassOptions& options);
 
   // Negative log-likelihood, in nats, of each token of a whole image under the AR law of the
   // sampler: teacher-forced, `capacity` tokens a pass. For a fresh generation only.
   std::vector<double> score(const std::vector<int32_t>& tokens);
-
-  // From any thread: the pass in flight, and every later one, ends with ERR_ABORTED.
-  void cancel() noexcept;
 
   bool done() const { return committed() == settings_.length; }
   int32_t committed() const { return static_cast<int32_t>(tokens_.size()); }
@@ -126,7 +123,6 @@ class Generation {
   std::vector<int32_t> drafts_;  // of the open positions: a ring like the window's, on the host
   int32_t entered_ = 0;
   uint32_t pass_ = 0;
-  std::atomic<bool> cancelled_{false};
 };
 
 }  // namespace sjd2

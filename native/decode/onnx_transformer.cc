@@ -58,8 +58,9 @@ std::unique_lock<std::mutex> OnnxDecoder::turn() const {
 }
 
 OnnxTransformer::OnnxTransformer(const OnnxDecoder& decoder, Device& device, int32_t max_inputs,
-                                 int32_t max_logits)
-    : decoder_(decoder), device_(device) {
+                                 int32_t max_logits,
+                                 std::shared_ptr<const ort::Interrupt> interrupt)
+    : decoder_(decoder), device_(device), interrupt_(std::move(interrupt)) {
   const DecoderShape& d = decoder.shape();
   const size_t rows = d.transformer.rows;
   inputs_ = Buffer<float>(device, rows * max_inputs * d.transformer.hidden);
@@ -70,15 +71,6 @@ OnnxTransformer::OnnxTransformer(const OnnxDecoder& decoder, Device& device, int
   past_ = Buffer<int32_t>(host(), rows);
   total_ = Buffer<int32_t>(host(), 1);
   first_logit_ = Buffer<int64_t>(host(), 1);
-  ort::RunOptions* options = nullptr;
-  decoder.graph().library().call(ort::CreateRunOptions, &options);
-  run_options_ = ort::RunOptionsHandle(decoder.graph().library(), options);
-  if (decoder.graph().on_gpu()) {
-    // The kernels that follow wait for the run by their place on the stream, and the host waits
-    // once, for their result.
-    decoder.graph().library().call(ort::AddRunConfigEntry, run_options_.get(),
-                                   "disable_synchronize_execution_providers", "1");
-  }
 }
 
 ort::ValueHandle OnnxTransformer::tensor(void* data, size_t bytes, std::vector<int64_t> shape,
@@ -132,15 +124,7 @@ void OnnxTransformer::run(int32_t cached, int32_t count, int32_t first_logit) {
   // The CPU provider works when it is called, so what the device has queued for it must be done.
   if (!decoder_.graph().on_gpu()) device_.synchronize();
   const auto turn = decoder_.turn();
-  bound.run(run_options_.get());
-}
-
-void OnnxTransformer::terminate() noexcept {
-  try {
-    decoder_.graph().library().call(ort::RunOptionsSetTerminate, run_options_.get());
-  } catch (const Error&) {
-    // Setting a flag cannot fail in a way that matters: the pass ends by itself.
-  }
+  bound.run(*interrupt_);
 }
 
 }  // namespace sjd2

@@ -5,11 +5,13 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <utility>
 
 #include "decode/transformer.h"
 #include "device/device.h"
+#include "ort/interrupt.h"
 #include "ort/session.h"
 
 namespace sjd2 {
@@ -41,20 +43,20 @@ class OnnxDecoder {
   mutable std::mutex queueing_;
 };
 
-// One generation's view of it: its own KV cache, input and logit buffers and run options. Those
+// One generation's view of it: its own KV cache, input and logit buffers. Those
 // buffers lie on `device`: the one that the graph's session runs on, or an emulated GPU, whose
 // memory the CPU provider can work on.
 class OnnxTransformer final : public Transformer {
  public:
-  // `max_inputs` input rows and `max_logits` logit rows at most in one run.
+  // `max_inputs` input rows and `max_logits` logit rows at most in one run. Once the interrupt has
+  // fired, runs end with ERR_ABORTED.
   OnnxTransformer(const OnnxDecoder& decoder, Device& device, int32_t max_inputs,
-                  int32_t max_logits);
+                  int32_t max_logits, std::shared_ptr<const ort::Interrupt> interrupt);
 
   const TransformerShape& shape() const override { return decoder_.shape().transformer; }
   float* inputs() override { return inputs_.data(); }
   const void* logits() const override { return logits_.data(); }
   void run(int32_t cached, int32_t count, int32_t first_logit) override;
-  void terminate() noexcept override;
 
  private:
   // Binding 36 tensors costs 0.06 to 0.22 ms, so one binding is kept per (count, logits) and only
@@ -73,7 +75,7 @@ class OnnxTransformer final : public Transformer {
   Buffer<int32_t> past_;         // seqlens_k [rows]: cached + count - 1
   Buffer<int32_t> total_;        // total_sequence_length: cached + count
   Buffer<int64_t> first_logit_;  // the head runs from this input row on
-  ort::RunOptionsHandle run_options_;
+  const std::shared_ptr<const ort::Interrupt> interrupt_;
   std::map<std::pair<int32_t, int32_t>, ort::Binding> bindings_;
 };
 

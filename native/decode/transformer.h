@@ -30,11 +30,9 @@ class Transformer {
   virtual const void* logits() const = 0;
 
   // One pass: `count` input rows behind the first `cached` positions of the KV cache. Whatever the
-  // cache held beyond `cached` (rejected drafts) is overwritten.
+  // cache held beyond `cached` (rejected drafts) is overwritten. Throws ERR_ABORTED where whoever
+  // waits for it has lost interest.
   virtual void run(int32_t cached, int32_t count, int32_t first_logit) = 0;
-
-  // From any thread: makes a run in flight, and every later one, fail soon.
-  virtual void terminate() noexcept = 0;
 };
 
 }  // namespace sjd2

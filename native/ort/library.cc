@@ -38,12 +38,14 @@ void* find_symbol(void* handle, const char* name) {
 }
 
 // ONNX Runtime 1.29 and later write a telemetry database under the user's cache unless this is set
-// before the library loads.
+// before the library loads. Setting a variable is not safe while another thread reads one with
+// getenv, as libuv's may for a name look-up: whoever cannot have that sets it before the process
+// starts, and nothing is set here.
 void disable_telemetry() {
 #ifdef _WIN32
   _putenv_s("ORT_DISABLE_TELEMETRY", "1");
 #else
-  setenv("ORT_DISABLE_TELEMETRY", "1", 1);
+  setenv("ORT_DISABLE_TELEMETRY", "1", 0);
 #endif
 }
 

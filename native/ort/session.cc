@@ -75,6 +75,7 @@ Graph::Graph(Library& library, const std::string& path, const GraphOptions& opti
   library.call(CreateSessionOptions, &raw_options);
   const SessionOptionsHandle settings(library, raw_options);
   if (options.threads > 0) library.call(SetIntraOpNumThreads, settings.get(), options.threads);
+  // Fatal only: what fails comes back as a status, and an interrupted run is no error at all.
   library.call(SetSessionLogSeverityLevel, settings.get(), 4);
   library.call(SetSessionGraphOptimizationLevel, settings.get(), 99);
   // Spinning threads on shared cores double the time of a pass: they steal from the one that works.
@@ -180,8 +181,15 @@ void Binding::in_place(const std::string& input, const std::string& output, Valu
   this->output(output, std::move(value));
 }
 
-void Binding::run(const RunOptions* options) const {
-  graph_.library().call(RunWithBinding, graph_.session(), options, binding_.get());
+void Binding::run(const Interrupt& interrupt) const {
+  interrupt.check();
+  try {
+    graph_.library().call(RunWithBinding, graph_.session(), interrupt.options(), binding_.get());
+  } catch (const Error&) {
+    interrupt.check();
+    throw;
+  }
+  interrupt.check();
 }
 
 }  // namespace sjd2::ort

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ort/cuda_provider.h"
+#include "ort/interrupt.h"
 #include "ort/library.h"
 
 namespace sjd2::ort {
@@ -73,7 +74,8 @@ class Binding {
   void output(const std::string& name, ValueHandle value);
   // The same tensor as input and as output: a KV cache that grows in place.
   void in_place(const std::string& input, const std::string& output, ValueHandle value);
-  void run(const RunOptions* options) const;
+  // Throws ERR_ABORTED once the interrupt has fired, before or meanwhile.
+  void run(const Interrupt& interrupt) const;
 
  private:
   const Graph& graph_;

@@ -175,15 +175,6 @@ TEST("noise without a schedule, and a wide window without drafts, are refused") 
   CHECK_EQUAL(code_of(make({"no drafts", 4, Coupling::Gumbel, Initial::None})), codes::kArgument);
 }
 
-TEST("a cancelled generation ends with the aborted code and stays ended") {
-  const DecoderSetup setup{"sjd", 4, Coupling::Gumbel, Initial::Left};
-  const auto generation = make_generation(wide_toy(), kLength, setup, kSampler, 1, cpu::kernels);
-  generation->pass({4, 0});
-  generation->cancel();
-  CHECK_EQUAL(code_of([&] { generation->pass({4, 0}); }), codes::kAborted);
-  CHECK_EQUAL(code_of([&] { generation->pass({4, 0}); }), codes::kAborted);
-}
-
 TEST("a NaN in the model is an error that names the position") {
   ToyModel toy = make_toy(8, 6, 1, 3);
   toy.head[4] = NAN;

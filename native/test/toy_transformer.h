@@ -54,7 +54,6 @@ class ToyTransformer final : public Transformer {
   const TransformerShape& shape() const override { return toy_.shape; }
   float* inputs() override { return inputs_.data(); }
   const void* logits() const override { return logits_.data(); }
-  void terminate() noexcept override {}
 
   void run(int32_t cached, int32_t count, int32_t first_logit) override {
     const auto [rows, d, vocabulary, max_length, type] = toy_.shape;

@@ -32,7 +32,7 @@ export interface NativeModelOptions {
   runtime: string;
   /** Where the transformer and the kernels run; `probeCuda` tells whether `cuda` can be had. */
   device: 'cpu' | 'cuda';
-  /** Threads inside one operator; 0 lets ONNX Runtime choose. */
+  /** Threads inside one operator of the image decoder; 0 lets ONNX Runtime choose. */
   threads: number;
   hidden: number;
   vocabulary: number;
@@ -56,8 +56,15 @@ export interface NativeModelOptions {
   std: Float32Array;
 }
 
+/** Ends native work: what is in flight and was given it, and whatever comes later. */
+export interface NativeInterrupt {
+  fire(): void;
+}
+
 export interface NativeSettings {
   rows: number;
+  /** Of the decoder graph that was loaded with them. */
+  threads: number;
   /** [rows, promptLength, hidden] input embeddings, the begin token included. */
   prompt: Float32Array;
   promptLength: number;
@@ -114,17 +121,24 @@ export interface NativeGeneration {
   score(tokens: Int32Array): Promise<Float64Array>;
   /** The open positions' drafts, left to right, -1 where there is none. Between passes only. */
   drafts(): Int32Array;
-  /** Ends the pass in flight, and every later one, with ERR_ABORTED. */
-  cancel(): void;
+  /** What is in flight goes on; its memory is freed with it. */
   dispose(): void;
 }
 
 export interface NativeModel {
-  /** Makes the decoder for that many rows ready (idempotent). */
-  load(rows: number): Promise<void>;
-  generation(settings: NativeSettings): NativeGeneration;
+  interrupt(): NativeInterrupt;
+  /**
+   * Makes the decoder for that many rows ready, with so many threads inside one operator (0 lets
+   * ONNX Runtime choose), and the image decoder. Does nothing for what is loaded.
+   */
+  load(rows: number, threads: number): Promise<void>;
+  /** For rows and threads that are loaded. */
+  generation(settings: NativeSettings, interrupt: NativeInterrupt): NativeGeneration;
   /** `pixels` is [3, height, width] in [-1, 1]. */
-  decodeImage(tokens: Int32Array): Promise<{ pixels: Float32Array; width: number; height: number }>;
+  decodeImage(
+    tokens: Int32Array,
+    interrupt: NativeInterrupt,
+  ): Promise<{ pixels: Float32Array; width: number; height: number }>;
   dispose(): void;
 }
 

@@ -1,8 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PNG } from 'pngjs';
+import { tinyModel } from '../tiny-model';
 import { PROGRAM, start, Workplace } from './command-line';
 
 const work = new Workplace();
@@ -37,6 +38,33 @@ describe('an interrupted run', () => {
     }
     child.kill('SIGINT');
     expect(await child.outcome).toMatchObject({ code: 130, stdout: '' });
+  });
+});
+
+// Windows knows no signals between processes: kill() ends the other one there.
+const onPosix = process.platform === 'win32' ? test.skip : test;
+
+describe('graphs that never end', () => {
+  onPosix('a second interrupt leaves, whatever does not listen to the first', async () => {
+    const folder = JSON.stringify(tinyModel({ imageDecoder: 'endless-image-decoder' }));
+    const dist = JSON.stringify(path.join(PROGRAM, '..', '..', 'dist'));
+    const deaf = `
+      const { interruptible } = require(${dist} + '/cli/interrupt.js');
+      const { loadModel } = require(${dist});
+      interruptible(async (signal) => {
+        const model = await loadModel(${folder});
+        console.log('begun');
+        signal.addEventListener('abort', () => console.log('heard'));
+        await model.decodeTokens(new Int32Array(4));
+      });`;
+    const child = spawn(process.execPath, ['-e', deaf], { timeout: 30_000, killSignal: 'SIGKILL' });
+    const gone = once(child, 'exit');
+    for (const word of ['begun', 'heard']) {
+      const [text] = await once(child.stdout, 'data');
+      expect(String(text)).toBe(`${word}\n`);
+      child.kill('SIGINT');
+    }
+    expect(await gone).toEqual([null, 'SIGINT']);
   });
 });
 

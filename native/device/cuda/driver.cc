@@ -66,12 +66,17 @@ const Driver& Driver::instance() {
 
 void Driver::check(Result result, const char* call) const {
   if (result == kSuccess) return;
+  // After one of these every later call on the context fails with it, whoever makes it.
+  const bool spoilt = result == kIllegalAddress || result == kLaunchFailed;
   const char *name = nullptr, *text = nullptr;
   cuGetErrorName(result, &name);
   cuGetErrorString(result, &text);
   throw Error(kDeviceError, std::string(call) + " failed: " + (name ? name : "error") + " (" +
                                 std::to_string(result) + ")" + (text ? ", " : "") +
-                                (text ? text : ""));
+                                (text ? text : "") +
+                                (spoilt ? ". The GPU refuses whatever this process asks from now "
+                                          "on: start another one"
+                                        : ""));
 }
 
 }  // namespace sjd2::cuda

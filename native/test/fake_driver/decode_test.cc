@@ -24,7 +24,6 @@ class DeviceToy final : public Transformer {
   const TransformerShape& shape() const override { return toy_.shape(); }
   float* inputs() override { return inputs_.data(); }
   const void* logits() const override { return logits_.data(); }
-  void terminate() noexcept override {}
   void run(int32_t cached, int32_t count, int32_t first_logit) override {
     device_.synchronize();  // its turn on the stream: it is a host function here
     const auto [rows, hidden, vocabulary, max_length, type] = shape();
