@@ -64,6 +64,7 @@ test('laws come back as guidance, temperature and top-k define them', () => {
       temperature: 0.7,
       topK: 3,
       coupling: 'maximal',
+      pass: 0,
       laws,
     }),
   );
@@ -98,6 +99,7 @@ test('16-bit logits are read as what their bits say', () => {
       type,
       vocabulary,
       coupling: 'independent',
+      pass: 0,
       laws,
       drafts: Int32Array.of(-1),
       level: Int32Array.of(0),
@@ -212,8 +214,12 @@ test.each([
   ['a window wider than its ring', { window: { first: 0, count: 5, capacity: 4 } }, /capacity/],
   ['logits that are too short', { logits: logits.subarray(1) }, /logits to have at least 18/],
   ['a draft outside the vocabulary', { drafts: Int32Array.of(0, 0, 6, 0) }, /draft/],
-  ['drafts of another type', { drafts: [0, 0, 0, 0] }, /drafts to be a typed array/],
-  ['no laws where the coupling needs them', { coupling: 'maximal' }, /laws/],
+  [
+    'drafts of another type',
+    { drafts: [0, 0, 0, 0] },
+    /drafts to be an Int32Array but received an array of length 4/,
+  ],
+  ['no laws where the coupling needs them', { coupling: 'maximal', pass: 0 }, /laws/],
   ['three rows', { rows: 3 }, /rows to be an integer between 1 and 2/],
   ['a negative temperature', { temperature: -1 }, /temperature/],
 ])('%s is refused', (_what, more, message) => {

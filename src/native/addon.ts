@@ -149,37 +149,24 @@ export interface NativeKernelWindow {
   level: Int32Array;
 }
 
-export interface NativeTable {
-  hidden: number;
-  vocabulary: number;
-  embedding: Float32Array;
-  mean: Float32Array;
-  std: Float32Array;
+/** Their names are those that errors use. */
+export interface NativePositions extends NativeKernelWindow {
+  'table.embedding': Float32Array;
+  'table.mean': Float32Array;
+  'table.std': Float32Array;
+  'levels.alpha': Float32Array;
+  'levels.sigma': Float32Array;
+  'levels.tau': Float32Array;
+  z: Float32Array;
 }
 
-export interface NativeLevels {
-  steps: number;
-  alpha: Float32Array;
-  sigma: Float32Array;
-  tau: Float32Array;
-}
-
-export interface NativeNoise extends NativeKernelWindow {
+export interface NativeNoise extends NativePositions {
   fed: number;
   freshFrom: number;
   seed: bigint;
-  table: NativeTable;
-  levels: NativeLevels;
-  z: Float32Array;
   out: Float32Array;
   rows: number;
-  rowStride: number;
-}
-
-export interface NativeRefine extends NativeKernelWindow {
-  table: NativeTable;
-  levels: NativeLevels;
-  z: Float32Array;
+  rowStride?: number;
 }
 
 export interface NativeVerify extends NativeKernelWindow {
@@ -193,15 +180,12 @@ export interface NativeVerify extends NativeKernelWindow {
   rows: number;
   vocabulary: number;
   laws?: Float32Array;
-  kept: Uint8Array;
+  kept?: Uint8Array;
 }
 
 export interface NativeVerifyResult {
   passed: number;
   kept: number;
-  badRow: number;
-  /** `VerifyFault`: 0 none, 1 NaN or +infinity, 2 everything masked. */
-  fault: number;
 }
 
 export interface Addon {
@@ -217,6 +201,6 @@ export interface Addon {
   noiseAsync(args: NativeNoise): Promise<void>;
   verify(args: NativeVerify): NativeVerifyResult;
   verifyAsync(args: NativeVerify): Promise<NativeVerifyResult>;
-  refine(args: NativeRefine): void;
-  refineAsync(args: NativeRefine): Promise<void>;
+  refine(args: NativePositions): void;
+  refineAsync(args: NativePositions): Promise<void>;
 }
