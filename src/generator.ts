@@ -68,6 +68,12 @@ export type GenerationEvent =
       stats: Statistics;
     };
 
+/** A prompt's input rows [rows, length, d], the begin token included. */
+interface PromptRows {
+  embeddings: Float32Array;
+  length: number;
+}
+
 /** How long the worker thread makes passes before their progress is reported: one frame. */
 const TRIP_SECONDS = 1 / 60;
 /** Tokens that the widest scoring pass feeds; memory grows with it, speed hardly does. */
@@ -139,19 +145,20 @@ export class ImageGenerator {
     const signal = checkSignal(options.signal);
     const firstSeed = resolveSeed(options.seed);
     resolveSeed(firstSeed + BigInt(count - 1));
-    const ids = this.model.prompts.encode(prompt);
     const rows = this.rowsFor(decoding.sampler);
+    const ids = this.model.prompts.encode(prompt);
     const operation = this.operations.begin(signal);
+    const read = await operation.run(() => this.read(ids, rows));
     await operation.run(() => this.native.load(rows, this.threads));
     for (let image = 0; image < count; image++) {
       const seed = firstSeed + BigInt(image);
-      yield* this.draw(image, ids, rows, seed, decoding, previewEvery, operation);
+      yield* this.draw(image, read, rows, seed, decoding, previewEvery, operation);
     }
   }
 
   private async *draw(
     image: number,
-    ids: number[],
+    read: PromptRows,
     rows: number,
     seed: bigint,
     decoding: DecodingOptions,
@@ -160,7 +167,7 @@ export class ImageGenerator {
   ): AsyncGenerator<GenerationEvent> {
     const recorder = new StatisticsRecorder(seed);
     const window = this.windowFor(decoding, rows);
-    const native = this.open(this.settings(ids, rows, seed, window.capacity, decoding), operation);
+    const native = this.open(this.settings(read, rows, seed, window.capacity, decoding), operation);
     try {
       const tokens = new Int32Array(this.tokensPerImage);
       let committed = 0;
@@ -224,8 +231,9 @@ export class ImageGenerator {
     // The caller's array may change while the graph loads.
     const image = types.isInt32Array(tokens) ? tokens.slice() : tokens;
     this.checkTokens(image);
-    const ids = this.model.prompts.encode(prompt);
     const rows = this.rowsFor(resolved);
+    const ids = this.model.prompts.encode(prompt);
+    const read = await operation.run(() => this.read(ids, rows));
     await operation.run(() => this.native.load(rows, this.threads));
     const decoding: DecodingOptions = {
       decoder: 'sjd',
@@ -237,7 +245,7 @@ export class ImageGenerator {
       initial: 'uniform',
       sampler: resolved,
     };
-    const native = this.open(this.settings(ids, rows, 0n, SCORE_WINDOW, decoding), operation);
+    const native = this.open(this.settings(read, rows, 0n, SCORE_WINDOW, decoding), operation);
     try {
       const nll = await operation.run(() => native.score(image));
       return { nll, mean: nll.reduce((sum, value) => sum + value, 0) / nll.length };
@@ -291,21 +299,26 @@ export class ImageGenerator {
     return new AutoWindow(knowledge, this.tokensPerImage);
   }
 
+  /** What the transformer reads of a prompt, in one or two rows. */
+  private async read(ids: number[], rows: number): Promise<PromptRows> {
+    const { prompts, tables } = this.model;
+    const sequences = rows === 2 ? [ids, prompts.unconditional(ids)] : [ids];
+    return { embeddings: await tables.text.rows(sequences.flat()), length: ids.length };
+  }
+
   private settings(
-    ids: number[],
+    { embeddings, length }: PromptRows,
     rows: number,
     seed: bigint,
     capacity: number,
     decoding: DecodingOptions,
   ): NativeSettings {
     const { denoising, image, hiddenSize } = this.manifest;
-    const prompts = this.model.prompts;
-    const sequences = rows === 2 ? [ids, prompts.unconditional()] : [ids];
     return {
       rows,
       threads: this.threads,
-      prompt: prompts.embed(...sequences),
-      promptLength: prompts.length,
+      prompt: embeddings,
+      promptLength: length,
       length: this.tokensPerImage,
       columns: image.columns,
       capacity,

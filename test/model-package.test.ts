@@ -8,7 +8,7 @@ const copies = new PackageCopies();
 
 test.each<[string, (manifest: Json) => void, RegExp]>([
   ['another format', (m) => (m.format = 'gguf'), /model\.json: format/],
-  ['a newer version', (m) => (m.version = 2), /version/],
+  ['a newer version', (m) => (m.version = 3), /version/],
   ['a missing shape', (m) => delete m.hiddenSize, /hiddenSize/],
   ['a shape that is text', (m) => (m.layers = 'six'), /layers/],
   ['an unknown field', (m) => (m.colour = 'red'), /colour/],

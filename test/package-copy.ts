@@ -1,4 +1,4 @@
-/** Copies of the default model, for tests that damage them. */
+/** Copies of a model, the default one if no other is named, for tests that damage them. */
 import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,14 +14,14 @@ export class PackageCopies {
   readonly scratch = mkdtempSync(join(tmpdir(), 'sjd2-packages-'));
   private count = 0;
 
-  constructor() {
+  constructor(private readonly source = original) {
     afterAll(() => rmSync(this.scratch, { recursive: true }));
   }
 
   /** A copy whose manifest `edit` has changed. */
   make(edit: (manifest: Json) => void = () => {}): string {
     const folder = join(this.scratch, String(this.count++));
-    cpSync(original, folder, { recursive: true });
+    cpSync(this.source, folder, { recursive: true });
     editManifest(folder, edit);
     return folder;
   }

@@ -16,7 +16,7 @@ test('the fixture belongs to the weights that are shipped', async () => {
 test('prompts get the token ids that the training tokenizer gives', async () => {
   const { prompts } = await readModelPackage('emoji', false);
   for (const { prompt, ids } of fixture.cases) expect(prompts.encode(prompt)).toEqual(ids);
-  expect(prompts.unconditional()).toEqual(fixture.unconditionalIds);
+  expect(prompts.unconditional([])).toEqual(fixture.unconditionalIds);
 });
 
 test.each([

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModel } from '../src';
-import { PromptEncoder } from '../src/model/prompt';
-import type { Tables } from '../src/model/tables';
+import { manifestSchema } from '../src/model/manifest';
+import { type PromptEncoder, readPromptEncoder } from '../src/model/prompt';
 import { editJson, type Json, PackageCopies } from './package-copy';
 
 const copies = new PackageCopies();
@@ -14,8 +14,7 @@ async function prompts(edit: (tokenizer: Json) => void = () => {}): Promise<Prom
   const folder = copies.make();
   editJson(folder, 'tokenizer.json', edit);
   const manifest = JSON.parse(readFileSync(join(folder, 'model.json'), 'utf8'));
-  const tables = { textVocabulary: 3031 } as Tables;
-  return PromptEncoder.read(join(folder, 'tokenizer.json'), tables, manifest);
+  return readPromptEncoder(join(folder, 'tokenizer.json'), 3031, manifestSchema.parse(manifest));
 }
 
 const [PAD, UNKNOWN, BEGIN] = [0, 1, 3];

@@ -40,6 +40,13 @@ class Architecture:
     # for models with tokens between the image tokens that nothing has to be decided about.
     logits: str = "first"
 
+    def __post_init__(self):
+        if self.head_size % 16:
+            raise SystemExit(
+                f"head size: expected a multiple of 16, which GroupQueryAttention needs to rotate, but "
+                f"found {self.head_size}"
+            )
+
 
 @dataclass
 class Weights:

@@ -72,14 +72,14 @@ JANUS_SPECIAL = [
 ]
 
 
-def janus(folder, hidden=64, layers=2, side=6, vocabulary=96):
+def janus(folder, hidden=32, layers=2, side=6, vocabulary=64):
     words = write_tokenizer(folder, JANUS_SPECIAL, 448, JANUS_SPECIAL[0])
     text = LlamaConfig(
         hidden_size=hidden,
         intermediate_size=hidden * 2,
         num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        num_attention_heads=hidden // 16,
+        num_key_value_heads=hidden // 32,
         vocab_size=448,
         max_position_embeddings=1024,
         bos_token_id=words[JANUS_SPECIAL[0]],
@@ -90,17 +90,17 @@ def janus(folder, hidden=64, layers=2, side=6, vocabulary=96):
         hidden_size=32,
         num_hidden_layers=1,
         num_attention_heads=2,
-        image_size=side * 4,
-        patch_size=4,
+        image_size=side * 2,
+        patch_size=2,
         projection_dim=hidden,
         num_image_tokens=side**2,
     )
     vq = JanusVQVAEConfig(
         embed_dim=8,
         num_embeddings=vocabulary,
-        latent_channels=32,
+        latent_channels=8,
         base_channels=32,
-        channel_multiplier=[1, 1, 2],
+        channel_multiplier=[1, 1],
         num_res_blocks=1,
         projection_dim=hidden,
         image_token_embed_dim=hidden,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** Formats and versions that this library reads. */
 export const FORMAT = 'sjd2-model';
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSIONS = [1, 2] as const;
 
 /** Ranges that an option of `generate` and a default of the manifest share. */
 export const GUIDANCE = { min: 0, max: 100 };
@@ -43,84 +43,141 @@ const file = z.strictObject({
 /** By number of rows: '1' without guidance, '2' with. */
 const decoders = z.record(z.enum(['1', '2']), file.optional());
 
-/** model.json; see docs/model-package.md. */
+/** Files that both versions have. */
+const files = {
+  decoder: decoders,
+  /** Graphs for the same numbers of rows that compute in fp16, for GPUs. */
+  halfDecoder: decoders.optional(),
+  imageDecoder: file,
+  tables: file,
+  tokenizer: file,
+};
+
+/** What both versions have. */
+const common = {
+  format: z.literal(FORMAT),
+  name: z.string().min(1),
+  description: z.string().default(''),
+  license: z.string(),
+  attribution: z
+    .array(
+      z.object({
+        name: z.string(),
+        license: z.string(),
+        source: z.string(),
+        url: z.string().optional(),
+      }),
+    )
+    .default([]),
+  hiddenSize: count,
+  layers: count,
+  heads: count,
+  kvHeads: count,
+  headSize: count,
+  /** Positions that the KV cache holds: prompt and image together. */
+  maxLength: count,
+  image: z.strictObject({
+    vocabulary: count,
+    rows: count,
+    columns: count,
+    width: extent,
+    height: extent,
+  }),
+  sampler: z.strictObject({
+    guidance: z.number().min(GUIDANCE.min).max(GUIDANCE.max),
+    temperature: z.number().min(TEMPERATURE.min).max(TEMPERATURE.max),
+    topK: z.int().min(0),
+    topP: z.number().gt(0).max(1),
+  }),
+  /** The noise levels the weights were fine-tuned for, or null: then `sjd2` cannot be used. */
+  denoising: z
+    .strictObject({
+      schedule: z.literal('karras'),
+      /** Trained levels N; the timestep table has N + 1 rows. */
+      levels: z.int().min(1).max(MAX_LEVELS),
+      /** Noise-to-signal ratio of the schedule's clean end and of level N. */
+      sigmaMin: ratio,
+      sigmaMax: ratio,
+      rho: z.number().min(0.1).max(100),
+      /** Denoising steps K by default, at most `levels`. */
+      steps: count,
+    })
+    .nullable(),
+  cache: z.strictObject({ layout: z.literal('rows') }),
+};
+
+/** ids = encode(prompt), padded at the end to `length`, then the begin token. */
+const words = {
+  length: count,
+  pad: z.string(),
+  unknown: z.string(),
+  begin: z.string(),
+  unconditional: z.string(),
+};
+
+const PLACEHOLDER = '{prompt}';
+
+const template = z.strictObject({
+  kind: z.literal('template'),
+  /** Text and special tokens around the user's words; the last token begins the image. */
+  template: z.string().refine((text) => text.split(PLACEHOLDER).length === 2, {
+    error: `must hold ${PLACEHOLDER} exactly once`,
+  }),
+  /** What the second row of guidance reads. */
+  unconditional: z.discriminatedUnion('kind', [
+    /** The same length: all but the first and the last id replaced by this token. */
+    z.strictObject({ kind: z.literal('pad'), token: z.string() }),
+    /** The last ids only. */
+    z.strictObject({ kind: z.literal('tail'), length: count }),
+    /** Other words in the same template: a negative prompt. */
+    z.strictObject({ kind: z.literal('text'), text: z.string() }),
+  ]),
+});
+
+const version1 = z.strictObject({
+  ...common,
+  version: z.literal(1),
+  prompt: z.strictObject(words),
+  files: z.strictObject({ ...files, weights: file.optional() }),
+});
+
+const version2 = z.strictObject({
+  ...common,
+  version: z.literal(2),
+  /** Whose checkpoints it was exported from: janus, .. */
+  family: z.string().optional(),
+  prompt: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('words'), ...words }),
+    template,
+  ]),
+  files: z.strictObject({ ...files, weights: z.array(file).default([]) }),
+});
+
+/** Version 1 in the words of version 2. */
+function current(
+  manifest: z.infer<typeof version1> | z.infer<typeof version2>,
+): Omit<z.infer<typeof version2>, 'version'> & { version: 1 | 2 } {
+  if (manifest.version === 2) return manifest;
+  const { prompt, files } = manifest;
+  return {
+    ...manifest,
+    prompt: { kind: 'words', ...prompt },
+    files: { ...files, weights: files.weights ? [files.weights] : [] },
+  };
+}
+
+/** model.json; see docs/model-package.md. Both versions are read, and become one type. */
 export const manifestSchema = z
-  .strictObject({
-    format: z.literal(FORMAT),
-    version: z.literal(FORMAT_VERSION),
-    name: z.string().min(1),
-    description: z.string().default(''),
-    license: z.string(),
-    attribution: z
-      .array(
-        z.object({
-          name: z.string(),
-          license: z.string(),
-          source: z.string(),
-          url: z.string().optional(),
-        }),
-      )
-      .default([]),
-    hiddenSize: count,
-    layers: count,
-    heads: count,
-    kvHeads: count,
-    headSize: count,
-    /** Positions that the KV cache holds: prompt, begin token and image together. */
-    maxLength: count,
-    image: z.strictObject({
-      vocabulary: count,
-      rows: count,
-      columns: count,
-      width: extent,
-      height: extent,
-    }),
-    /** ids = encode(prompt), padded at the end to `length`, then the begin token. */
-    prompt: z.strictObject({
-      length: count,
-      pad: z.string(),
-      unknown: z.string(),
-      begin: z.string(),
-      unconditional: z.string(),
-    }),
-    sampler: z.strictObject({
-      guidance: z.number().min(GUIDANCE.min).max(GUIDANCE.max),
-      temperature: z.number().min(TEMPERATURE.min).max(TEMPERATURE.max),
-      topK: z.int().min(0),
-      topP: z.number().gt(0).max(1),
-    }),
-    /** The noise levels the weights were fine-tuned for, or null: then `sjd2` cannot be used. */
-    denoising: z
-      .strictObject({
-        schedule: z.literal('karras'),
-        /** Trained levels N; the timestep table has N + 1 rows. */
-        levels: z.int().min(1).max(MAX_LEVELS),
-        /** Noise-to-signal ratio of the schedule's clean end and of level N. */
-        sigmaMin: ratio,
-        sigmaMax: ratio,
-        rho: z.number().min(0.1).max(100),
-        /** Denoising steps K by default, at most `levels`. */
-        steps: count,
-      })
-      .nullable(),
-    cache: z.strictObject({ layout: z.literal('rows') }),
-    files: z.strictObject({
-      decoder: decoders,
-      /** Graphs for the same numbers of rows that compute in fp16, for GPUs. */
-      halfDecoder: decoders.optional(),
-      weights: file.optional(),
-      imageDecoder: file,
-      tables: file,
-      tokenizer: file,
-    }),
-  })
+  .discriminatedUnion('version', [version1, version2])
+  .transform(current)
   .superRefine((m, context) => {
     const must = (holds: boolean, field: string, message: string) => {
       if (!holds) context.addIssue({ code: 'custom', path: field.split('.'), message });
     };
     const { image, sampler, denoising } = m;
     const { decoder, halfDecoder } = m.files;
-    const need = m.prompt.length + 1 + image.rows * image.columns;
+    const prompt = m.prompt.kind === 'words' ? m.prompt.length + 1 : 1;
+    const need = prompt + image.rows * image.columns;
     must(
       m.maxLength >= need,
       'maxLength',
@@ -159,4 +216,6 @@ export const manifestSchema = z
   });
 
 export type Manifest = z.infer<typeof manifestSchema>;
+export type WordsPrompt = Extract<Manifest['prompt'], { kind: 'words' }>;
+export type TemplatePrompt = Extract<Manifest['prompt'], { kind: 'template' }>;
 export type ManifestFile = z.infer<typeof file>;

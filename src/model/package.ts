@@ -6,7 +6,7 @@ import { Sjd2Error, shown, unexpected } from '../errors';
 import { PACKAGE_ROOT } from '../native/loader';
 import { PackageFiles } from './files';
 import { type Manifest, manifestSchema } from './manifest';
-import { PromptEncoder } from './prompt';
+import { type PromptEncoder, readPromptEncoder } from './prompt';
 import { readTables, type Tables } from './tables';
 
 export const DEFAULT_MODEL = 'emoji';
@@ -47,7 +47,7 @@ export async function readModelPackage(
   const files = await PackageFiles.check(folder, manifest, verify, signal);
   const tables = await readTables(files.pathOf(manifest.files.tables), manifest);
   const tokenizer = files.pathOf(manifest.files.tokenizer);
-  const prompts = await PromptEncoder.read(tokenizer, tables, manifest);
+  const prompts = await readPromptEncoder(tokenizer, tables.text.vocabulary, manifest);
   return { folder, manifest, sha256, files, tables, prompts };
 }
 

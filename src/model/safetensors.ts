@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Sjd2Error, shown } from '../errors';
+import { toFloats } from './float-types';
 
 /** A 32-bit float tensor in row-major order. */
 export interface Tensor {
@@ -21,6 +22,9 @@ const ELEMENT_BYTES: Record<string, number> = {
   ...{ F64: 8, F32: 4, F16: 2, BF16: 2 },
   ...{ I64: 8, U64: 8, I32: 4, U32: 4, I16: 2, U16: 2, I8: 1, U8: 1, BOOL: 1 },
 };
+
+/** Types of tables. */
+const FLOATS = ['F32', 'F16', 'BF16'];
 
 /** The format's own bound. */
 const LONGEST_HEADER = 100_000_000;
@@ -64,17 +68,39 @@ export class SafetensorsFile {
   }
 
   /**
-   * The elements of a tensor that `shapeOf` knows.
-   * @throws {Sjd2Error} ERR_MODEL for a type other than F32, ERR_MEMORY.
+   * The elements of a tensor that `shapeOf` knows, as 32-bit floats.
+   * @throws {Sjd2Error} ERR_MODEL for a type other than F32, F16 and BF16, ERR_MEMORY.
    */
   async read(name: string): Promise<Tensor> {
-    const entry = this.entries.get(name) as Entry;
-    if (entry.dtype !== 'F32') {
-      throw fault(this.path, `expected ${name} to be F32 but found ${shown(entry.dtype, 20)}`);
-    }
-    const bytes = allocate(this.path, name, entry.to - entry.from);
+    const entry = this.floats(name);
+    const size = entry.to - entry.from;
+    const bytes = allocate(this.path, name, size);
     await readFully(this.path, this.file, bytes, this.begin + entry.from);
-    return { shape: entry.shape, data: new Float32Array(bytes.buffer) };
+    return { shape: entry.shape, data: toFloats(entry.dtype, bytes) };
+  }
+
+  /**
+   * Rows of a matrix that `shapeOf` knows, as 32-bit floats, in the order asked for.
+   * @throws {Sjd2Error} As `read`.
+   */
+  async readRows(name: string, rows: readonly number[]): Promise<Float32Array> {
+    const { dtype, shape, from, to } = this.floats(name);
+    const [count, width] = shape as [number, number];
+    const size = (to - from) / count;
+    const all = new Float32Array(rows.length * width);
+    const bytes = new Uint8Array(size);
+    for (const [i, row] of rows.entries()) {
+      await readFully(this.path, this.file, bytes, this.begin + from + row * size);
+      all.set(toFloats(dtype, bytes), i * width);
+    }
+    return all;
+  }
+
+  private floats(name: string): Entry {
+    const entry = this.entries.get(name) as Entry;
+    if (FLOATS.includes(entry.dtype)) return entry;
+    const found = shown(entry.dtype, 20);
+    throw fault(this.path, `expected ${name} to be ${FLOATS.join(', ')} but found ${found}`);
   }
 
   close(): Promise<void> {

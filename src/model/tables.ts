@@ -3,19 +3,49 @@ import { Sjd2Error, shown } from '../errors';
 import type { Manifest } from './manifest';
 import { SafetensorsFile, type Tensor } from './safetensors';
 
-/** The embedding tables of a model package, all row-major 32-bit floats. */
+/** The embedding tables of a model package, as row-major 32-bit floats whatever they are stored in. */
 export interface Tables {
   /** E [V, d]: what layer 0 receives for an image token. */
   imageEmbedding: Float32Array;
-  /** [Vt, d] */
-  textEmbedding: Float32Array;
-  textVocabulary: number;
+  text: TextTable;
   /** tau [N + 1, d], row 0 is zero; null for a model without denoising. */
   timestepEmbedding: Float32Array | null;
   /** Frozen statistics of E: e(v) = (E[v] - mean) / std. */
   mean: Float32Array;
   std: Float32Array;
 }
+
+/**
+ * The text embedding [Vt, d]. It may be larger than all else that a generation keeps in memory, and a
+ * prompt needs a few dozen rows of it: they are read when they are asked for.
+ */
+export class TextTable {
+  constructor(
+    private readonly path: string,
+    /** Rows Vt. */
+    readonly vocabulary: number,
+  ) {}
+
+  /**
+   * The input rows [ids, d] of a prompt.
+   * @throws {Sjd2Error} ERR_MODEL for a value that is not finite.
+   */
+  async rows(ids: readonly number[]): Promise<Float32Array> {
+    const file = await SafetensorsFile.open(this.path);
+    try {
+      const rows = await file.readRows(TEXT, ids);
+      const width = rows.length / ids.length;
+      const broken = rows.findIndex((value) => !Number.isFinite(value));
+      if (broken < 0) return rows;
+      const id = ids[Math.floor(broken / width)];
+      throw fault(file, `${TEXT} to be finite but row ${id} holds ${rows[broken]}`);
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+const TEXT = 'text_embedding';
 
 /** Elements that are looked at before other work has its turn. */
 const SLICE = 2 ** 22;
@@ -35,11 +65,10 @@ export async function readTables(path: string, manifest: Manifest): Promise<Tabl
 
 async function tablesOf(file: SafetensorsFile, manifest: Manifest): Promise<Tables> {
   const d = manifest.hiddenSize;
-  const text = await take(file, 'text_embedding', [null, d]);
+  const [vocabulary] = checkShape(file, TEXT, [null, d]);
   const tables = {
     imageEmbedding: (await take(file, 'image_embedding', [manifest.image.vocabulary, d])).data,
-    textEmbedding: text.data,
-    textVocabulary: text.shape[0] as number,
+    text: new TextTable(file.path, vocabulary as number),
   };
   if (!manifest.denoising) {
     const mean = new Float32Array(d);
@@ -60,21 +89,20 @@ async function tablesOf(file: SafetensorsFile, manifest: Manifest): Promise<Tabl
 }
 
 /** @param shape null where any extent will do */
-async function take(
-  file: SafetensorsFile,
-  name: string,
-  shape: (number | null)[],
-): Promise<Tensor> {
+function checkShape(file: SafetensorsFile, name: string, shape: (number | null)[]): number[] {
   const found = file.shapeOf(name);
   const wanted = `[${shape.map((extent) => extent ?? '?').join(', ')}]`;
   if (!found) throw fault(file, `a tensor ${name} ${wanted}, found none`);
   const fits =
     found.length === shape.length &&
     shape.every((extent, i) => extent === null || extent === found[i]);
-  if (!fits) {
-    const extents = shown(found.join(', '), 60);
-    throw fault(file, `${name} to have shape ${wanted} but found [${extents}]`);
-  }
+  if (fits) return found;
+  const extents = shown(found.join(', '), 60);
+  throw fault(file, `${name} to have shape ${wanted} but found [${extents}]`);
+}
+
+async function take(file: SafetensorsFile, name: string, shape: number[]): Promise<Tensor> {
+  checkShape(file, name, shape);
   const tensor = await file.read(name);
   for (let begin = 0; begin < tensor.data.length; begin += SLICE) {
     const slice = tensor.data.subarray(begin, begin + SLICE);

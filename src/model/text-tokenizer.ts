@@ -66,6 +66,25 @@ export class TextTokenizer {
     return checked;
   }
 
+  /** A text of the model's own: the ids of the special tokens in it, and what stands between them. */
+  split(text: string): (number | string)[] {
+    const names = [...this.added.keys()].sort((a, b) => b.length - a.length);
+    const parts: (number | string)[] = [];
+    let begin = 0;
+    for (let at = 0; at < text.length; ) {
+      const name = names.find((candidate) => candidate !== '' && text.startsWith(candidate, at));
+      if (name === undefined) {
+        at++;
+        continue;
+      }
+      if (at > begin) parts.push(text.slice(begin, at));
+      parts.push(this.special('template', name));
+      at += name.length;
+      begin = at;
+    }
+    return begin < text.length ? [...parts, text.slice(begin)] : parts;
+  }
+
   /**
    * @param unknown The id of what the vocabulary lacks.
    * @throws {Sjd2Error} ERR_MODEL when the tokenizer fails or gives what is no id.
