@@ -2,7 +2,14 @@ import { types } from 'node:util';
 import { decoders } from './decoding/decoder';
 import { cleanSchedule, noiseSchedule } from './decoding/schedule';
 import { type Statistics, StatisticsRecorder } from './decoding/statistics';
-import { AutoWindow, FixedWindow, PassKnowledge, type WindowController } from './decoding/window';
+import {
+  AutoWindow,
+  FixedWindow,
+  PassKnowledge,
+  settledWindow,
+  type WindowController,
+  windowsDecide,
+} from './decoding/window';
 import { fromNative, Sjd2Error, unexpected } from './errors';
 import { RgbImage } from './image/rgb-image';
 import type { Manifest } from './model/manifest';
@@ -293,6 +300,7 @@ export class ImageGenerator {
   /** What `auto` learns holds for one way of decoding on one decoder graph. */
   private windowFor(decoding: DecodingOptions, rows: number): WindowController {
     if (decoding.window !== 'auto') return new FixedWindow(decoding.window);
+    if (windowsDecide(decoding)) return settledWindow(this.tokensPerImage);
     const key = [rows, decoding.decoder, decoding.coupling, decoding.steps].join(' ');
     const knowledge = this.knowledge.get(key) ?? new PassKnowledge();
     this.knowledge.set(key, knowledge);

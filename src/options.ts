@@ -31,7 +31,10 @@ export interface GenerateOptions extends SamplerOptions {
   decoder?: DecoderName;
   /** Default `gumbel`: the tokens of `ar` with the same seed. */
   coupling?: CouplingName;
-  /** Positions a pass works on, 1 to 256, or `auto`. Default `auto`. Not for `ar`. */
+  /**
+   * Positions a pass works on, 1 to 256, or `auto`. Default `auto`: the fastest by what passes cost on this
+   * machine, or 16 where the image depends on it (another coupling than `gumbel`, `relaxed` above 0). Not for `ar`.
+   */
   window?: number | 'auto';
   /** Denoising steps K, 1 to the model's trained levels. Default: the model's. For `sjd2` only. */
   steps?: number;

@@ -60,7 +60,8 @@ export function addGenerationOptions(command: Command): Command {
     .option('--coupling <name>', `${COUPLING_NAMES.join(', ')} (default: gumbel)`)
     .option(
       '--window <n>',
-      'positions a pass works on, 1 to 256, or auto (default: auto)',
+      'positions a pass works on, 1 to 256, or auto: the fastest, or 16 with a coupling other than ' +
+        'gumbel or relaxed, which draw another picture with another window (default: auto)',
       numericOr('auto'),
     )
     .option('--steps <k>', "denoising steps, for sjd2 (default: the model's)", numeric)

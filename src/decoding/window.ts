@@ -1,4 +1,5 @@
 import type { NativePass } from '../native/addon';
+import type { DecodingOptions } from '../options';
 import { PassCost } from './pass-cost';
 
 /** Says how wide the next passes are. */
@@ -8,6 +9,25 @@ export interface WindowController {
   /** The next width, and how many passes may be made before asking again. */
   next(): { width: number; passes: number };
   observe(pass: NativePass): void;
+}
+
+/** What `auto` is where windows decide about the image: the best or nearly so on the machines measured. */
+const SETTLED_WIDTH = 16;
+
+/**
+ * Whether the tokens depend on how wide the windows were. Gumbel coupling and greedy decoding give the tokens of
+ * `ar` whatever the passes. The other couplings toss coins: what they decide about depends on the drafts, which
+ * depend on the windows, and a coin may not be tossed once and for all, as it would not be independent of what
+ * it decided before. Relaxed verification keeps what noise left in the cache.
+ */
+export function windowsDecide(decoding: DecodingOptions): boolean {
+  const { coupling, sampler, relaxed } = decoding;
+  return relaxed > 0 || (coupling !== 'gumbel' && sampler.temperature > 0);
+}
+
+/** `window: 'auto'` for what `windowsDecide` about: the same width always, so that the seed decides alone. */
+export function settledWindow(length: number): WindowController {
+  return new FixedWindow(Math.min(SETTLED_WIDTH, length));
 }
 
 /** More than any trip to the worker thread makes. */
