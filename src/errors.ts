@@ -73,11 +73,20 @@ const JOINERS = new Set([0x200c, 0x200d]);
 /** A value and its type, short enough for one line. */
 export function describeValue(value: unknown): string {
   if (value === undefined || value === null) return String(value);
-  if (Array.isArray(value)) return `an array of length ${value.length}`;
-  if (typeof value === 'object') return `an object of type ${value.constructor?.name ?? 'Object'}`;
+  if (typeof value === 'object') return describeObject(value);
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
   const text = typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : String(value);
   return `${shown(text, 60)} of type ${typeof value}`;
+}
+
+/** Whatever the object's own getters do. */
+function describeObject(value: object): string {
+  try {
+    if (Array.isArray(value)) return `an array of length ${value.length}`;
+    return `an object of type ${shown(value.constructor?.name ?? 'Object', 60)}`;
+  } catch {
+    return 'an object';
+  }
 }
 
 /** The reason of an aborted signal as an error of this library, with the user's reason as cause. */

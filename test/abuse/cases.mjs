@@ -78,6 +78,7 @@ const HOSTILE = [
   () => () => 1,
   () => Object.create(null),
   () => new Proxy({}, {}),
+  () => Object.defineProperty({}, 'constructor', { get: () => JSON.parse('no') }),
   () => new Date(Number.NaN),
   () => new DataView(new ArrayBuffer(64)),
   () => new ArrayBuffer(64),
