@@ -102,10 +102,17 @@ export class ImageGenerator {
     readonly runtime: RuntimeInfo,
     /** Where the transformer and the kernels run. */
     readonly device: 'cpu' | 'cuda',
+    /** What the transformer computes in. */
+    readonly precision: 'fp32' | 'fp16',
     /** Threads inside one operator; 0 takes one per physical core. */
     private readonly threads: number,
   ) {
     this.operations = new Operations(native);
+  }
+
+  /** SHA-256 of model.json, in hexadecimal. It names the hashes of all other files, and so the model. */
+  get sha256(): string {
+    return this.model.sha256;
   }
 
   /** The model's model.json. */

@@ -76,9 +76,11 @@ export async function loadModel(
     const { addon } = loadAddon();
     const runtime = openRuntime();
     const place = await chooseDevice(device);
-    const decoders = chooseDecoders(contents, precision, place);
+    const half = computesInHalf(contents, precision, place);
+    const decoders = decoderPaths(contents, half);
     const native = new addon.Model(nativeOptions(contents, decoders, runtime.path, place, threads));
-    const generator = new ImageGenerator(contents, native, runtime, place, threads);
+    const computes = half ? 'fp16' : 'fp32';
+    const generator = new ImageGenerator(contents, native, runtime, place, computes, threads);
     await generator.load(signal);
     report('ready', 2);
     return generator;
@@ -87,20 +89,25 @@ export async function loadModel(
   }
 }
 
-/** Paths of the decoder graphs by number of rows. */
-function chooseDecoders(
-  { folder, manifest, files }: ModelPackage,
+function computesInHalf(
+  { folder, manifest }: ModelPackage,
   precision: (typeof PRECISIONS)[number],
   device: 'cpu' | 'cuda',
-): Record<string, string> {
-  const { decoder, halfDecoder } = manifest.files;
+): boolean {
+  const { halfDecoder } = manifest.files;
   if (precision === 'fp16' && !halfDecoder) {
     throw new Sjd2Error(
       'ERR_MODEL',
       `${path.join(folder, 'model.json')}: expected files.halfDecoder for precision fp16, found none`,
     );
   }
-  const half = precision === 'fp16' || (precision === 'auto' && device === 'cuda');
+  if (precision === 'auto') return device === 'cuda' && halfDecoder !== undefined;
+  return precision === 'fp16';
+}
+
+/** Paths of the decoder graphs by number of rows. */
+function decoderPaths({ manifest, files }: ModelPackage, half: boolean): Record<string, string> {
+  const { decoder, halfDecoder } = manifest.files;
   const paths: Record<string, string> = {};
   for (const [rows, file] of Object.entries((half && halfDecoder) || decoder)) {
     if (file) paths[rows] = files.pathOf(file);

@@ -120,6 +120,15 @@ export function resolveOptions(options: GenerateOptions, manifest: Manifest): De
   };
 }
 
+/** The options of `generate` that draw the same image again, with nothing left to a default. */
+export function explicitOptions(decoding: DecodingOptions, seed: bigint): GenerateOptions {
+  const { decoder, coupling, window, steps, staggered, relaxed, initial, sampler } = decoding;
+  const options: GenerateOptions = { decoder, coupling, seed, ...sampler };
+  if (decoder !== 'ar') Object.assign(options, { window, initial });
+  if (decoder !== 'sjd2') return options;
+  return { ...options, steps, levels: staggered ? 'staggered' : 'flat', relaxed };
+}
+
 /** @throws {Sjd2Error} ERR_ARGUMENT naming the option, what was expected and what came. */
 export function resolveSampler(sampler: SamplerOptions, manifest: Manifest): Sampler {
   checkFields('sampler', sampler, SAMPLER_FIELDS);

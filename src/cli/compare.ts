@@ -3,8 +3,16 @@ import type { Statistics } from '../decoding/statistics';
 import type { ImageGenerator } from '../generator';
 import { contactSheet } from '../image/contact-sheet';
 import type { RgbImage } from '../image/rgb-image';
+import { checkWritable } from '../image/write-whole';
 import { loadModel } from '../load-model';
-import { DECODERS, type DecoderName, type GenerateOptions, integer, oneOf } from '../options';
+import {
+  DECODERS,
+  type DecoderName,
+  type GenerateOptions,
+  integer,
+  oneOf,
+  resolveOptions,
+} from '../options';
 import { loadOptions, noteUnknownWords } from './generate';
 import {
   addGenerationOptions,
@@ -15,9 +23,9 @@ import {
   numeric,
 } from './generation-options';
 import { interruptible } from './interrupt';
-import { checkWritable, outputPaths } from './output-path';
+import { outputPaths } from './output-path';
 import { createProgress } from './progress';
-import { costs, printJson, seedForJson } from './report';
+import { drawingReport, printJson, runReport } from './report';
 
 interface CompareFlags extends GenerationFlags, ModelFlags {
   output?: string;
@@ -69,7 +77,7 @@ async function compare(prompt: string, flags: CompareFlags): Promise<void> {
       const options = { ...generationOptions(flags), signal };
       const drawings = await drawAll(model, prompt, decoders, options);
       await sheetOf(drawings, scale).save(path as string);
-      if (flags.json) printJson(report(model, path as string, options, drawings));
+      if (flags.json) printJson(report(model, prompt, path as string, options, drawings));
       else console.log(table(drawings, path as string));
     } finally {
       await model.dispose();
@@ -140,21 +148,23 @@ function sameAsAr(drawings: Drawing[], { decoder, tokens }: Drawing): number | u
 
 function report(
   model: ImageGenerator,
+  prompt: string,
   path: string,
   options: GenerateOptions,
   drawings: Drawing[],
 ): object {
   return {
-    model: model.manifest.name,
-    coupling: options.coupling ?? 'gumbel',
-    seed: seedForJson(options.seed ?? 0),
+    ...runReport(model, prompt),
     path,
-    decoders: drawings.map((drawing) => ({
-      decoder: drawing.decoder,
-      tokens: [...drawing.tokens],
-      ...costs(drawing.stats),
-      sameTokensAsAr: sameAsAr(drawings, drawing) ?? null,
-    })),
+    decoders: drawings.map((drawing) => {
+      const { decoder, tokens, stats } = drawing;
+      const decoding = resolveOptions(applicable(decoder, options), model.manifest);
+      return {
+        decoder,
+        ...drawingReport(decoding, tokens, stats),
+        sameTokensAsAr: sameAsAr(drawings, drawing) ?? null,
+      };
+    }),
   };
 }
 

@@ -1,7 +1,10 @@
-import { Sjd2Error } from '../errors';
+import { Sjd2Error, shown } from '../errors';
 
 /** What a shell script may rely on. */
 export const EXIT = { done: 0, failure: 1, usage: 2, interrupted: 130 } as const;
+
+/** Of an error's line: what comes after is not read any more. */
+const LONGEST_LINE = 2000;
 
 /**
  * Prints an error as one line, with the stack only for `DEBUG=sjd2`.
@@ -15,7 +18,7 @@ export function fail(error: unknown): number {
     return EXIT.interrupted;
   }
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`sjd2: ${message}\n`);
+  process.stderr.write(`sjd2: ${shown(message, LONGEST_LINE)}\n`);
   if (process.env.DEBUG?.split(/[\s,]+/).includes('sjd2')) {
     process.stderr.write(`${(error as Error)?.stack ?? ''}\n`);
   }

@@ -1,5 +1,7 @@
 import { Command } from 'commander';
+import { shown } from '../errors';
 import type { ImageGenerator, StreamOptions } from '../generator';
+import { checkWritable } from '../image/write-whole';
 import { type LoadOptions, loadModel } from '../load-model';
 import { integer, MAX_COUNT, resolveOptions } from '../options';
 import {
@@ -12,9 +14,9 @@ import {
   numeric,
 } from './generation-options';
 import { interruptible } from './interrupt';
-import { checkWritable, outputPaths } from './output-path';
+import { outputPaths } from './output-path';
 import { createProgress } from './progress';
-import { type ImageReport, imageReport, printJson, seedForJson, summary } from './report';
+import { type DrawingReport, drawingReport, printJson, runReport, summary } from './report';
 
 interface GenerateFlags extends GenerationFlags, ModelFlags {
   output?: string;
@@ -75,12 +77,11 @@ async function draw(
   paths: string[],
   json: boolean,
 ): Promise<void> {
-  const { seed, ...checked } = options;
-  const decoding = resolveOptions(checked, model.manifest);
+  const decoding = resolveOptions(options, model.manifest);
   noteUnknownWords(model, prompt);
   const total = model.manifest.image.rows * model.manifest.image.columns;
   const progress = createProgress();
-  const images: ImageReport[] = [];
+  const images: Array<{ path: string } & DrawingReport> = [];
   let started = -1;
   try {
     for await (const event of model.stream(prompt, options)) {
@@ -92,28 +93,25 @@ async function draw(
         progress.stop();
         const path = paths[event.image] as string;
         await event.pixels.save(path);
-        images.push(imageReport(path, event.tokens, event.stats));
+        images.push({ path, ...drawingReport(decoding, event.tokens, event.stats) });
         if (!json) console.log(`${path}: ${summary(event.stats)}`);
       }
     }
   } finally {
     progress.stop();
   }
-  if (!json) return;
-  const { decoder, coupling } = decoding;
-  printJson({
-    model: model.manifest.name,
-    decoder,
-    coupling,
-    seed: seedForJson(seed ?? 0),
-    images,
-  });
+  if (json) printJson({ ...runReport(model, prompt), images });
 }
+
+/** Of what is echoed of a prompt. */
+const LONGEST_WORD = 40;
+const MOST_WORDS = 10;
 
 /** A word without meaning to the model is no error, but silence about it would be puzzling. */
 export function noteUnknownWords(model: ImageGenerator, prompt: string): void {
-  const words = model.unknownWords(prompt).map((word) => `“${word}”`);
+  const words = model.unknownWords(prompt).map((word) => `“${shown(word, LONGEST_WORD)}”`);
   if (words.length === 0) return;
-  const noun = words.length === 1 ? 'the word' : 'the words';
-  process.stderr.write(`sjd2: the model does not know ${noun} ${words.join(', ')}\n`);
+  const told = words.slice(0, MOST_WORDS);
+  if (words.length > MOST_WORDS) told.push(`and ${words.length - MOST_WORDS} more`);
+  process.stderr.write(`sjd2: the model does not know ${told.join(', ')}\n`);
 }

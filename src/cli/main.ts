@@ -1,4 +1,6 @@
 import { Command, CommanderError } from 'commander';
+import { shown } from '../errors';
+import { cannotWrite } from '../image/write-whole';
 import { compareCommand } from './compare';
 import { EXIT, fail } from './failure';
 import { generateCommand } from './generate';
@@ -13,11 +15,12 @@ const { version } = require('../../package.json') as { version: string };
  * @param argv as in `process.argv`
  */
 export async function run(argv: string[]): Promise<void> {
-  // `sjd2 ... | head` closes the pipe early: that is the reader's choice, not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(EXIT.done);
-    throw error;
+    // `sjd2 ... | head` closes the pipe early: that is the reader's choice, not an error.
+    process.exit(error.code === 'EPIPE' ? EXIT.done : fail(cannotWrite('standard output', error)));
   });
+  // Where errors cannot be told, the exit code has to do.
+  process.stderr.on('error', () => process.exit(EXIT.failure));
   try {
     await createProgram().parseAsync(argv);
   } catch (error) {
@@ -60,11 +63,7 @@ Exit codes: ${EXIT.done} done, ${EXIT.failure} failure, ${EXIT.usage} bad usage,
 
 /** "error: unknown command 'x'\n(Did you mean y?)" as one line that says where to look. */
 function oneLine(text: string, help: string): string {
-  const message = text
-    .replace(/^error: /, '')
-    .trim()
-    .replace(/\s*\n\s*/g, ' ')
-    .replace(/\.$/, '');
+  const message = shown(text.replace(/^error: /, ''), 300).replace(/\.$/, '');
   return `sjd2: ${message}; see ${help}\n`;
 }
 

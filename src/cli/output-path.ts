@@ -1,7 +1,5 @@
-import { open, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { unexpected } from '../errors';
-import { cannotWrite, temporaryBeside } from '../image/write-whole';
 
 /** In characters: four bytes each at most, and file systems allow 255 bytes. */
 const LONGEST_NAME = 40;
@@ -20,29 +18,6 @@ export function outputPaths(output: string | undefined, prompt: string, count: n
   if (count === 1) return [target];
   const { dir, name, ext } = path.parse(target);
   return Array.from({ length: count }, (_, i) => path.join(dir, `${name}-${i + 1}${ext}`));
-}
-
-/**
- * Finds out before the work starts whether its result can be stored: opens and removes a temporary
- * file beside each target. (Asking for permission bits would miss full disks and read-only mounts.)
- *
- * @throws Sjd2Error `ERR_OUTPUT`
- */
-export async function checkWritable(paths: string[]): Promise<void> {
-  for (const target of paths) {
-    const existing = await stat(target).catch(() => undefined);
-    if (existing?.isDirectory()) throw cannotWrite(target, { code: 'EISDIR' });
-  }
-  for (const folder of new Set(paths.map((target) => path.dirname(target)))) {
-    const target = paths.find((candidate) => path.dirname(candidate) === folder) as string;
-    const probe = temporaryBeside(target);
-    try {
-      await (await open(probe, 'wx')).close();
-      await unlink(probe);
-    } catch (error) {
-      throw cannotWrite(target, error);
-    }
-  }
 }
 
 /** "A red apple!" -> "a-red-apple" */

@@ -1,24 +1,61 @@
 import type { Statistics } from '../decoding/statistics';
+import type { ImageGenerator } from '../generator';
+import { type DecodingOptions, explicitOptions } from '../options';
+
+const { version } = require('../../package.json') as { version: string };
+
+/** What the results of one command share. */
+export interface RunReport {
+  /** Of sjd2. */
+  version: string;
+  /** Of ONNX Runtime, whose rounding the pictures depend on. */
+  onnxruntime: string;
+  /** `sha256` is that of model.json. */
+  model: { name: string; sha256: string };
+  device: string;
+  precision: string;
+  prompt: string;
+}
+
+export function runReport(model: ImageGenerator, prompt: string): RunReport {
+  const { manifest, sha256, device, precision, runtime } = model;
+  return {
+    version,
+    onnxruntime: runtime.version,
+    model: { name: manifest.name, sha256 },
+    device,
+    precision,
+    prompt,
+  };
+}
 
 /** One picture in the output of `--json`. */
-export interface ImageReport {
-  path: string;
+export interface DrawingReport {
+  /** For `model.generate(prompt, options)`, which draws it again. A seed above 2^53 - 1 is a string. */
+  options: object;
   /** Token ids, row by row. */
   tokens: number[];
   passes: number;
   tokensPerPass: number;
+  /** Positions that each pass worked on. */
+  windowPerPass: number[];
   seconds: number;
   modelSeconds: number;
   kernelSeconds: number;
 }
 
-export function imageReport(path: string, tokens: Int32Array, stats: Statistics): ImageReport {
-  return { path, tokens: [...tokens], ...costs(stats) };
-}
-
-export function costs(stats: Statistics): Omit<ImageReport, 'path' | 'tokens'> {
-  const { passes, tokensPerPass, seconds, modelSeconds, kernelSeconds } = stats;
-  return { passes, tokensPerPass, seconds, modelSeconds, kernelSeconds };
+export function drawingReport(
+  decoding: DecodingOptions,
+  tokens: Int32Array,
+  stats: Statistics,
+): DrawingReport {
+  const options = explicitOptions(decoding, stats.seed);
+  const { passes, tokensPerPass, windowPerPass, seconds, modelSeconds, kernelSeconds } = stats;
+  return {
+    options: { ...options, seed: seedForJson(stats.seed) },
+    tokens: [...tokens],
+    ...{ passes, tokensPerPass, windowPerPass, seconds, modelSeconds, kernelSeconds },
+  };
 }
 
 /** "256 tokens in 41 passes (6.2 a pass), 1.3 s" */
@@ -30,7 +67,7 @@ export function summary({ tokens, passes, tokensPerPass, seconds }: Statistics):
 }
 
 /** JSON readers keep 53 bits of a number, so a larger seed travels as a string. */
-export function seedForJson(seed: number | bigint): number | string {
+function seedForJson(seed: number | bigint): number | string {
   return seed <= Number.MAX_SAFE_INTEGER ? Number(seed) : String(seed);
 }
 

@@ -15,15 +15,19 @@ const PAPER = 236;
  *   wider than the picture ends in `..`, as the letters have a fixed size
  */
 export function contactSheet(images: RgbImage[], columns: number, labels?: string[]): RgbImage {
-  if (images.length === 0) {
-    throw new Sjd2Error('ERR_ARGUMENT', 'Expected images to hold at least one picture');
+  if (!Array.isArray(images) || images.length === 0) {
+    throw unexpected('images', 'an array of at least one picture', images);
   }
+  const other = images.find((image) => !(image instanceof RgbImage));
+  if (other !== undefined) throw unexpected('every one of images', 'an RgbImage', other);
   if (!Number.isInteger(columns) || columns < 1) {
     throw unexpected('columns', 'an integer of at least 1', columns);
   }
-  if (labels && labels.length !== images.length) {
+  if (labels !== undefined && (!Array.isArray(labels) || labels.length !== images.length)) {
     throw unexpected('labels', `an array of ${images.length} captions`, labels);
   }
+  const wrong = labels?.find((label) => typeof label !== 'string');
+  if (wrong !== undefined) throw unexpected('every one of labels', 'a string', wrong);
   const { width, height } = images[0];
   for (const image of images) {
     if (image.width !== width || image.height !== height) {

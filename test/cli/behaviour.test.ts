@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PNG } from 'pngjs';
@@ -95,6 +96,26 @@ test('a reader who closes the pipe early is no failure', async () => {
   expect(await child.outcome).toMatchObject({ code: 0, stderr: '' });
 });
 
+const withDevices = process.platform === 'linux' ? test : test.skip;
+withDevices.each([
+  [['generate', 'a red apple', '-o', 'x.png']],
+  [['generate', 'a red apple', '-o', 'x.png', '--json']],
+  [['info']],
+  [['--help']],
+])('standard output on a full disk: %j ends with 1 and one line', (args) => {
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], {
+    cwd: work.folder,
+    stdio: ['ignore', full, 'pipe'],
+    encoding: 'utf8',
+  });
+  closeSync(full);
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: expect.stringMatching(/^sjd2: Cannot write standard output: no space left [^\n]+\n$/),
+  });
+});
+
 describe('sjd2 info', () => {
   test('with --json tells versions, places, devices and the model', async () => {
     const info = await work.json('info');
@@ -156,13 +177,13 @@ describe('sjd2 compare', () => {
     const args = ['--decoders', 'sjd2,ar', '--seed', '4', '--window', '8', '--scale', '1'];
     const result = await work.json('compare', 'a red apple', '-o', 'sheet.png', ...args);
     expect(result).toMatchObject({
-      model: 'emoji',
-      coupling: 'gumbel',
-      seed: 4,
+      model: { name: 'emoji' },
+      prompt: 'a red apple',
       path: 'sheet.png',
     });
     const [sjd2, ar] = result.decoders;
     expect([sjd2.decoder, ar.decoder]).toEqual(['sjd2', 'ar']);
+    expect([sjd2.options.seed, sjd2.options.window, ar.options.window]).toEqual([4, 8, undefined]);
     expect(sjd2.tokens).toEqual(ar.tokens);
     expect(sjd2.passes).toBeGreaterThanOrEqual(256 / 8);
     expect([sjd2.sameTokensAsAr, ar.sameTokensAsAr]).toEqual([256, null]);

@@ -1,10 +1,13 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PNG } from 'pngjs';
+import { loadModel } from '../../src';
 import { Workplace } from './command-line';
 
 const PROMPT = 'a red apple';
 const TOKENS = 256;
+const MODEL = path.join(__dirname, '..', '..', 'models', 'emoji');
 const work = new Workplace();
 
 /** The window is fixed, since `auto` goes by measured time and so never runs twice alike. */
@@ -19,6 +22,10 @@ async function tokens(...args: string[]): Promise<number[]> {
 
 async function pixels(name: string): Promise<PNG> {
   return PNG.sync.read(await readFile(path.join(work.folder, name)));
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 describe('sjd2 generate', () => {
@@ -61,21 +68,54 @@ describe('sjd2 generate', () => {
 
   test('with --json prints one object, its fields as documented', async () => {
     const result = await draw('--seed', '7');
-    expect(Object.keys(result)).toEqual(['model', 'decoder', 'coupling', 'seed', 'images']);
-    expect(result).toMatchObject({ model: 'emoji', decoder: 'sjd2', coupling: 'gumbel', seed: 7 });
-    expect(result.images).toHaveLength(1);
+    expect(result).toEqual({
+      version: require('../../package.json').version,
+      onnxruntime: expect.stringMatching(/^1\./),
+      model: { name: 'emoji', sha256: sha256(await readFile(path.join(MODEL, 'model.json'))) },
+      device: 'cpu',
+      precision: 'fp32',
+      prompt: PROMPT,
+      images: [expect.anything()],
+    });
     const [image] = result.images;
     expect(Object.keys(image)).toEqual([
-      ...['path', 'tokens', 'passes', 'tokensPerPass'],
+      ...['path', 'options', 'tokens', 'passes', 'tokensPerPass', 'windowPerPass'],
       ...['seconds', 'modelSeconds', 'kernelSeconds'],
     ]);
     expect(image.path).toBe('x.png');
+    expect(image.options).toEqual({
+      ...{ decoder: 'sjd2', coupling: 'gumbel', window: 16, initial: 'noise', seed: 7 },
+      ...{ steps: 1, levels: 'flat', relaxed: 0 },
+      ...{ guidance: 1, temperature: 0.4, topK: 100, topP: 1 },
+    });
     expect(image.tokens).toHaveLength(TOKENS);
     for (const token of image.tokens) expect(Number.isInteger(token) && token >= 0).toBe(true);
     expect(image.tokensPerPass).toBeCloseTo(TOKENS / image.passes, 10);
+    expect(image.windowPerPass).toHaveLength(image.passes);
     expect(image.modelSeconds).toBeGreaterThan(0);
     expect(image.kernelSeconds).toBeGreaterThan(0);
     expect(image.seconds).toBeGreaterThan(image.modelSeconds + image.kernelSeconds);
+  });
+
+  test('with --json tells of each picture what draws it again', async () => {
+    const drawn: [string, any][] = [];
+    for (const args of [
+      ['--decoder', 'ar', '--temperature', '1', '--count', '2'],
+      ['--decoder', 'jacobi', '--initial', 'up'],
+      ['--decoder', 'sjd', '--coupling', 'maximal', '--temperature', '1', '--seed', '3'],
+      ['--steps', '4', '--levels', 'staggered', '--coupling', 'independent', '--top-p', '0.9'],
+      ['--steps', '2', '--relaxed', '2', '--guidance', '2', '--top-k', '50'],
+      ['--precision', 'fp16', '--seed', String(2n ** 64n - 1n)],
+    ]) {
+      const { precision, images } = await draw(...args);
+      for (const image of images) drawn.push([precision, image]);
+    }
+    for (const [precision, { options, tokens }] of drawn) {
+      await using model = await loadModel('emoji', { precision: precision as 'fp16' });
+      const seed = typeof options.seed === 'string' ? BigInt(options.seed) : options.seed;
+      const again = await model.generate(PROMPT, { ...options, seed });
+      expect([...(again.tokens[0] as Int32Array)]).toEqual(tokens);
+    }
   });
 
   test('draws the same tokens and pixels for the same seed, and others for another', async () => {
@@ -90,8 +130,8 @@ describe('sjd2 generate', () => {
     const ar = await draw('--decoder', 'ar', '--seed', '3');
     expect(ar.images[0].passes).toBe(TOKENS);
     for (const decoder of ['sjd', 'sjd2']) {
-      const { images, ...rest } = await draw('--decoder', decoder, '--seed', '3');
-      expect(rest.decoder).toBe(decoder);
+      const { images } = await draw('--decoder', decoder, '--seed', '3');
+      expect(images[0].options.decoder).toBe(decoder);
       expect(images[0].tokens).toEqual(ar.images[0].tokens);
       expect(images[0].passes).toBeLessThan(TOKENS);
     }
@@ -107,7 +147,7 @@ describe('sjd2 generate', () => {
     const drawn = new Map<string, number[]>();
     for (const coupling of ['gumbel', 'maximal', 'independent']) {
       const result = await draw('--coupling', coupling);
-      expect(result.coupling).toBe(coupling);
+      expect(result.images[0].options.coupling).toBe(coupling);
       drawn.set(coupling, result.images[0].tokens);
     }
     expect(drawn.get('maximal')).not.toEqual(drawn.get('gumbel'));
@@ -152,8 +192,8 @@ describe('sjd2 generate', () => {
   });
 
   test('with --count counts the seeds up and numbers the files', async () => {
-    const { seed, images } = await draw('--seed', '5', '--count', '3');
-    expect(seed).toBe(5);
+    const { images } = await draw('--seed', '5', '--count', '3');
+    expect(images.map((image: any) => image.options.seed)).toEqual([5, 6, 7]);
     expect(await work.files()).toEqual(['x-1.png', 'x-2.png', 'x-3.png']);
     expect(images.map(({ path }: { path: string }) => path)).toEqual(await work.files());
     for (const i of [0, 1, 2]) {
@@ -164,21 +204,26 @@ describe('sjd2 generate', () => {
   test('keeps a seed that a number cannot hold', async () => {
     const seed = String(2n ** 64n - 1n);
     const result = await draw('--seed', seed);
-    expect(result.seed).toBe(seed);
+    expect(result.images[0].options.seed).toBe(seed);
     expect(result.images[0].tokens).not.toEqual(await tokens('--seed', String(2n ** 64n - 2n)));
   });
 
   test('takes a folder as the model', async () => {
-    const folder = path.join(__dirname, '..', '..', 'models', 'emoji');
-    expect(await tokens('--model', folder)).toEqual(await tokens());
+    expect(await tokens('--model', MODEL)).toEqual(await tokens());
   });
 
-  test('names the words that the model does not know, on standard error', async () => {
+  test('names what the model does not know of the prompt, on standard error', async () => {
     const { code, stdout, stderr } = await work.run(
-      ...['generate', 'a red xyzzy, and a qwrtz', '-o', 'x.png', '--json'],
+      ...['generate', 'a red xyzzy, etc/apple and a 🍎', '-o', 'x.png', '--json'],
     );
     expect(code).toBe(0);
-    expect(stderr).toBe('sjd2: the model does not know the words “xyzzy”, “qwrtz”\n');
+    expect(stderr).toBe('sjd2: the model does not know “xyzzy”, “etc”, “🍎”\n');
     expect(JSON.parse(stdout).images).toHaveLength(1);
+  });
+
+  test('echoes no control characters and no novels', async () => {
+    const words = ['\u001b]0;t\u0007xyzzy', 'q'.repeat(9000), '\u202eabc'];
+    const { stderr } = await work.run('generate', `red ${words.join(' ')}`, '-o', 'x.png');
+    expect(stderr).toMatch(/^sjd2: the model does not know [^\p{Cc}\p{Bidi_Control}]{20,200}\n$/u);
   });
 });
