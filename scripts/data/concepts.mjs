@@ -10,6 +10,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { nameIndex, normalise } from './icon-names.mjs';
 
 const HELP = `Usage: node scripts/data/concepts.mjs [--out training/data] [--tiny]
 Chooses concepts and drawings; writes concepts.json, sets.json and jobs.jsonl.
@@ -42,56 +43,6 @@ const SETS = [
   ['fxemoji', 'mozilla'],
 ];
 
-// Names that neither emojibase's labels nor its shortcodes know.
-const ALIASES = {
-  adult: 'person',
-  aubergine: 'eggplant',
-  bearfface: 'bear',
-  'bear-face': 'bear',
-  boot: 'womans-boot',
-  bouquetofflowers: 'bouquet',
-  bunny: 'rabbit-face',
-  bunnyside: 'rabbit',
-  catside: 'cat',
-  cellphone: 'mobile-phone',
-  chilipepper: 'hot-pepper',
-  clap: 'clapping-hands',
-  'direct-hit': 'bullseye',
-  'dizzy-face': 'face-with-crossed-out-eyes',
-  dogside: 'dog',
-  'frog-face': 'frog',
-  'hamster-face': 'hamster',
-  hugging: 'smiling-face-with-open-hands',
-  'hugging-face': 'smiling-face-with-open-hands',
-  'laptop-computer': 'laptop',
-  lemon: 'lemon',
-  'lion-face': 'lion',
-  mouseside: 'mouse',
-  'panda-face': 'panda',
-  pigside: 'pig',
-  pistol: 'water-pistol',
-  'pouting-face': 'enraged-face',
-  'robot-face': 'robot',
-  'unicorn-face': 'unicorn',
-  umbrellarain: 'umbrella-with-rain-drops',
-  tigerside: 'tiger',
-  blackheartsuit: 'heart-suit',
-  heavyblackheart: 'red-heart',
-  bolt: 'high-voltage',
-  basketballandhoop: 'basketball',
-  'cat-face-with-tears-of-joy': 'cat-with-tears-of-joy',
-  'cat-face-with-wry-smile': 'cat-with-wry-smile',
-  'crying-cat-face': 'crying-cat',
-  'grinning-cat-face': 'grinning-cat',
-  'kissing-cat-face': 'kissing-cat',
-  'pouting-cat-face': 'pouting-cat',
-  'weary-cat-face': 'weary-cat',
-  'smiling-cat-face-with-heart-eyes': 'smiling-cat-with-heart-eyes',
-  'grinning-cat-face-with-smiling-eyes': 'grinning-cat-with-smiling-eyes',
-  'knocked-out-face': 'face-with-crossed-out-eyes',
-  pinata: 'piñata',
-};
-
 const HANDS_AND_BODY = [16, 17, 18, 19, 20, 21, 22];
 const GEOMETRIC = 96;
 const PEOPLE_KEPT = new Set(
@@ -119,16 +70,7 @@ function keep(emoji) {
   return true;
 }
 
-// Accents are folded and everything but letters and digits dropped: fxemoji has no hyphens.
-const normalise = (text) =>
-  text
-    .normalize('NFD')
-    .toLowerCase()
-    .replace(/&/g, 'and')
-    .replace(/[^a-z0-9]/g, '');
-
 const emojis = readJson('emojibase-data/en/data.json');
-const byName = new Map();
 const concepts = [];
 for (const emoji of emojis) {
   if (!keep(emoji)) continue;
@@ -141,22 +83,8 @@ for (const emoji of emojis) {
     hexcode: emoji.hexcode,
   };
   concepts.push(concept);
-  byName.set(normalise(emoji.label), concept);
 }
-// Shortcodes second: a label always wins over another emoji's nickname.
-for (const source of ['cldr', 'emojibase', 'joypixels', 'iamcal', 'github']) {
-  const codes = readJson(`emojibase-data/en/shortcodes/${source}.json`);
-  for (const concept of concepts) {
-    for (const code of [codes[concept.hexcode] ?? []].flat()) {
-      const name = normalise(code);
-      if (name.length > 2 && !byName.has(name)) byName.set(name, concept);
-    }
-  }
-}
-for (const [name, target] of Object.entries(ALIASES)) {
-  const concept = byName.get(normalise(target));
-  if (concept && !byName.has(normalise(name))) byName.set(normalise(name), concept);
-}
+const byName = nameIndex(concepts, readJson);
 
 const drawings = [];
 const sets = [];

@@ -30,7 +30,7 @@ def convolution(graph, x, name, layer):
 def build(path, tokenizer, rows, columns):
     graph = Graph("sjd2_image_decoder")
     graph.input("tokens", ["batch", rows * columns], TensorProto.INT64)
-    graph.output("image", ["batch", 3, rows * 4, columns * 4])
+    graph.output("image", ["batch", 3, rows * tokenizer.factor, columns * tokenizer.factor])
     codes = tokenizer.codebook.codes.numpy()
     x = graph.node("Gather", [graph.weight("codes", codes), "tokens"])
     x = graph.node("Reshape", [x, graph.constant([0, rows, columns, codes.shape[1]])])

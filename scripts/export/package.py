@@ -24,6 +24,7 @@ from tokenize_pictures import load_tokenizer
 from weight_file import WeightFiles
 
 DESCRIPTION = "Small pictures in the style of emoji, 64x64, from a few words."
+SCENES = "Scenes of one to four things in the style of emoji, 128x128, from a sentence."
 
 
 def parse():
@@ -31,6 +32,7 @@ def parse():
     parser.add_argument("--checkpoint", type=Path, default=Path("training/finetuned/ema.pt"))
     parser.add_argument("--tokenizer", type=Path, default=Path("training/image_tokenizer"))
     parser.add_argument("--data", type=Path, default=Path("training/data"))
+    parser.add_argument("--scenes", type=Path, help="folder of sprites; replaces --data")
     parser.add_argument("--out", type=Path, default=Path("models/emoji"))
     parser.add_argument("--name", default="emoji")
     parser.add_argument(
@@ -38,9 +40,14 @@ def parse():
         type=float,
         help="default scale; 1.5, or 1 if guidance is in the weights (train_transformer.py --distil)",
     )
-    parser.add_argument("--temperature", type=float, default=0.4)
-    parser.add_argument("--top-k", type=int, default=100)
-    return parser.parse_args()
+    parser.add_argument("--temperature", type=float, help="default 0.4, or 1 for scenes")
+    parser.add_argument("--top-k", type=int, help="default 100, or 0 for scenes")
+    options = parser.parse_args()
+    temperature, top_k = (1, 0) if options.scenes else (0.4, 100)
+    options.temperature = temperature if options.temperature is None else options.temperature
+    options.top_k = top_k if options.top_k is None else options.top_k
+    options.data = options.scenes or options.data
+    return options
 
 
 def default_guidance(checkpoint):
@@ -125,13 +132,14 @@ def attribution(data):
     return entries + [keywords]
 
 
-def manifest(options, config, levels, files):
+def manifest(options, config, factor, levels, files):
+    """`factor`: pixels on a side of a token."""
     c = config
     return {
         "format": "sjd2-model",
         "version": 1,
         "name": options.name,
-        "description": DESCRIPTION,
+        "description": SCENES if options.scenes else DESCRIPTION,
         "license": "Apache-2.0",
         "attribution": attribution(options.data),
         "hiddenSize": c.width,
@@ -144,8 +152,8 @@ def manifest(options, config, levels, files):
             "vocabulary": c.vocabulary,
             "rows": c.rows,
             "columns": c.columns,
-            "width": c.columns * 4,
-            "height": c.rows * 4,
+            "width": c.columns * factor,
+            "height": c.rows * factor,
         },
         "prompt": {
             "length": c.prompt,
@@ -214,7 +222,7 @@ def write_package(options, writer):
         "tables": entry(folder / "tables.safetensors"),
         "tokenizer": entry(folder / "tokenizer.json"),
     }
-    writer.finish(manifest(options, model.config, levels, files))
+    writer.finish(manifest(options, model.config, tokenizer.factor, levels, files))
 
 
 def main():

@@ -1,9 +1,10 @@
 """Run the whole chain, from the npm packages of drawings to a checked model package.
 
-python scripts/train/chain.py            about an hour and a half on two quiet cores
-python scripts/train/chain.py --tiny     two minutes; a model that draws nothing, to try the chain
+python scripts/train/chain.py                    the shipped model; about two hours on two quiet cores
+python scripts/train/chain.py --model scenes     the model that composes, 128x128; a day, or less on a GPU
+python scripts/train/chain.py --tiny             two minutes; a model that draws nothing, to try the chain
 
-Steps that are done are skipped, interrupted training goes on where it was: run it again.
+Steps that are done are skipped, interrupted training goes on where it was: run it again, in the same root.
 """
 
 import argparse
@@ -16,13 +17,91 @@ from pathlib import Path
 SCRIPTS = Path(__file__).resolve().parent.parent
 
 
+# Of the model that composes.
+FINETUNING = ["--noise", 0.25, "--blind", 0.35, "--drafts", 0.25, "--lr-scale", 0.6]
+FINETUNING += ["--decay-from", 0.4, "--decay-to", 0.15, "--seed", 2]
+DISTILLING = ["--distil", 1.5, "--noise", 0.35, "--blind", 0.25, "--drafts", 0.25]
+DISTILLING += ["--lr-scale", 0.3, "--decay-from", 0, "--decay-to", 0.02, "--seed", 3]
+
+
 def weights(folder):
     """The checkpoint also holds the layout probe; restored weights (keep.py) do without."""
     restored = (folder / "done").exists() and not (folder / "checkpoint.pt").exists()
     return folder / ("ema.pt" if restored else "checkpoint.pt")
 
 
-def steps(root, package, fixture, tiny):
+def default_root():
+    """Where training is kept: outside the clone, so that it outlives it."""
+    return Path(os.environ.get("SJD2_TRAINING") or Path.home() / ".cache/sjd2/training")
+
+
+def packages():
+    return (
+        "packages",
+        SCRIPTS / "data/node_modules",
+        ["npm", "ci", "--prefix", SCRIPTS / "data"],
+    )
+
+
+def export(root, package, fixture, data):
+    """The last steps: the package, and its check against PyTorch."""
+    final = ["--checkpoint", root / "distilled/ema.pt", "--tokenizer", root / "image_tokenizer"]
+    command = [sys.executable, SCRIPTS / "export/package.py", *final, *data, "--out", package]
+    check = [sys.executable, SCRIPTS / "export/parity.py", *final, "--package", package]
+    return [("package", None, command), ("parity", None, [*check, "--fixture", fixture])]
+
+
+def scene_steps(root, package, fixture, tiny):
+    """The model that composes: as `drawing_steps`, with scenes that are made up as they are drawn."""
+    scenes, tokenizer = root / "scenes", root / "image_tokenizer"
+    small = ["--tiny"] if tiny else []
+    python, train = [sys.executable], SCRIPTS / "train"
+    pretraining, finetuning, distilling = (40, 30, 20) if tiny else (30_000, 12_000, 3_000)
+    where = ["--scenes", scenes, "--tokenizer", tokenizer]
+
+    def stage(name, init, steps, *flags):
+        folder = root / name
+        command = [*python, train / "train_transformer.py", *where, "--out", folder]
+        command += ["--init", weights(root / init)] if init else []
+        command += ["--steps", steps, "--dropout", 0, *flags, *small]
+        return name, folder / "done", command
+
+    return [
+        packages(),
+        (
+            "drawings",
+            scenes / "drawings.jsonl",
+            ["node", SCRIPTS / "scenes/sprites.mjs", "--out", scenes, *small],
+        ),
+        (
+            "colours",
+            scenes / "sprites.json",
+            [*python, SCRIPTS / "scenes/paint.py", "--data", scenes],
+        ),
+        (
+            "captions",
+            None,
+            [*python, SCRIPTS / "scenes/check.py", "--data", scenes]
+            + ["--scenes", 400 if tiny else 4000],
+        ),
+        (
+            "words",
+            scenes / "tokenizer.json",
+            [*python, train / "text_tokenizer.py", "--scenes", scenes],
+        ),
+        (
+            "image tokenizer",
+            tokenizer / "tokenizer.pt",
+            [*python, train / "train_image_tokenizer.py", "--scenes", scenes, "--out", tokenizer]
+            + ["--steps", 120 if tiny else 2000, *small],
+        ),
+        stage("pretrained", None, pretraining, "--decay-from", 0.6, "--decay-to", 0.2),
+        stage("finetuned", "pretrained", finetuning, *FINETUNING),
+        stage("distilled", "finetuned", distilling, *DISTILLING),
+    ] + export(root, package, fixture, ["--scenes", scenes])
+
+
+def drawing_steps(root, package, fixture, tiny):
     """(name, file that shows that it is done or None to do it each time, command) in order."""
     data, tokenizer = root / "data", root / "image_tokenizer"
     pretrained, finetuned, distilled = (
@@ -30,16 +109,10 @@ def steps(root, package, fixture, tiny):
     )
     small = ["--tiny"] if tiny else []
     python, train = [sys.executable], SCRIPTS / "train"
-    minutes = 0.5 if tiny else 11
     pretraining, finetuning, distilling = (60, 40, 20) if tiny else (2700, 5000, 1000)
     where = ["--data", data, "--tokenizer", tokenizer]
-    final = ["--checkpoint", distilled / "ema.pt", "--tokenizer", tokenizer]
     return [
-        (
-            "packages",
-            SCRIPTS / "data/node_modules",
-            ["npm", "ci", "--prefix", SCRIPTS / "data"],
-        ),
+        packages(),
         (
             "concepts",
             data / "jobs.jsonl",
@@ -64,7 +137,7 @@ def steps(root, package, fixture, tiny):
             "image tokenizer",
             tokenizer / "tokenizer.pt",
             [*python, train / "train_image_tokenizer.py", "--data", data, "--out", tokenizer]
-            + ["--minutes", minutes, *small],
+            + ["--steps", 120 if tiny else 1600, *small],
         ),
         (
             "tokens",
@@ -93,18 +166,7 @@ def steps(root, package, fixture, tiny):
             + ["--noise", 0.35, "--blind", 0.25, "--drafts", 0.25, "--dropout", 0]
             + ["--lr-scale", 0.3, "--decay-from", 0, "--decay-to", 0.02, "--seed", 3, *small],
         ),
-        (
-            "package",
-            None,
-            [*python, SCRIPTS / "export/package.py", *final, "--data", data, "--out", package],
-        ),
-        (
-            "parity",
-            None,
-            [*python, SCRIPTS / "export/parity.py", *final, "--package", package]
-            + ["--fixture", fixture],
-        ),
-    ]
+    ] + export(root, package, fixture, ["--data", data])
 
 
 def run(commands, show):
@@ -131,16 +193,27 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--root", type=Path, help="default training, or training/tiny")
-    parser.add_argument("--package", type=Path, help="default models/emoji, or in the root if tiny")
+    parser.add_argument("--model", choices=["emoji", "scenes"], default="emoji")
+    parser.add_argument(
+        "--root",
+        type=Path,
+        help="where to work; default training (emoji), $SJD2_TRAINING or ~/.cache/sjd2/training (scenes), "
+        "or training/tiny",
+    )
+    parser.add_argument("--package", type=Path, help="default models/emoji, or in the root")
     parser.add_argument("--fixture", type=Path, help="default test/fixtures/parity.json, likewise")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--list", action="store_true", help="print the commands and stop")
     options = parser.parse_args()
-    root = options.root or Path("training/tiny" if options.tiny else "training")
-    package = options.package or (root / "package" if options.tiny else Path("models/emoji"))
-    fixture = root / "parity.json" if options.tiny else Path("test/fixtures/parity.json")
-    run(steps(root, package, options.fixture or fixture, options.tiny), options.list)
+    scenes = options.model == "scenes"
+    usual = default_root() if scenes else Path("training")
+    root = options.root or (Path("training/tiny") if options.tiny else usual)
+    # Only the shipped model's fixture belongs to the clone.
+    package = root / "package" if options.tiny or scenes else Path("models/emoji")
+    fixture = root / "parity.json" if options.tiny or scenes else Path("test/fixtures/parity.json")
+    chain = scene_steps if scenes else drawing_steps
+    where = options.package or package, options.fixture or fixture
+    run(chain(root, *where, options.tiny), options.list)
 
 
 if __name__ == "__main__":

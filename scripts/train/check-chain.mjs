@@ -1,6 +1,6 @@
 /**
- * `npm run test:chain`: the whole training chain, drawings to checked model package, with a model that
- * draws nothing.
+ * `npm run test:chain`: the whole training chains, drawings to checked model packages, with models that
+ * draw nothing.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,5 +10,8 @@ withPython('test:chain', (python) => {
   // Steps that are done would be skipped.
   const training = join(root, 'build', 'chain', 'training');
   rmSync(training, { recursive: true, force: true });
-  python('the tiny chain', 'scripts/train/chain.py', '--tiny', '--root', training);
+  for (const model of ['emoji', 'scenes']) {
+    const chain = ['scripts/train/chain.py', '--tiny', '--model', model];
+    python(`the tiny chain of ${model}`, ...chain, '--root', join(training, model));
+  }
 });

@@ -2,6 +2,8 @@
 
 import torch
 
+import precision
+
 
 class Checkpoint:
     def __init__(self, folder, model, ema, probe, optimisers, facts):
@@ -14,7 +16,7 @@ class Checkpoint:
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return 0, 0.0
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=precision.DEVICE)
         for name in ("model", "ema", "probe"):
             getattr(self, name).load_state_dict(state[name])
         for optimiser, saved in zip(self.optimisers, state["optimisers"]):

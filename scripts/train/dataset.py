@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+import precision
 from captions import FAVOURITES, POPULAR, STYLES, caption, plain_caption
 from tokenize_pictures import VERSIONS
 
@@ -53,6 +54,8 @@ def concept_weight(label):
 
 
 class Drawings:
+    splits = {"restyled": RESTYLED, "unseen": UNSEEN}
+
     def __init__(self, folder, prompts, seed=1):
         data = np.load(folder / "tokens.npz")
         self.tokens = data["tokens"]
@@ -62,7 +65,7 @@ class Drawings:
         self.split = data["split"]
         self.concepts = {c["id"]: c for c in json.load(open(folder / "concepts.json"))}
         self.prompts = prompts
-        self.rng = np.random.default_rng(seed)
+        self.seed([seed])
         # One draw picks a drawing, then a version of it; what people ask for is drawn more often.
         drawings = {}
         for index in np.flatnonzero(self.split == TRAIN):
@@ -78,6 +81,9 @@ class Drawings:
             float,
         )
         self.weights = weights / weights.sum()
+
+    def seed(self, seed):
+        self.rng = np.random.default_rng(seed)
 
     def __len__(self):
         return len(self.drawings)
@@ -97,7 +103,11 @@ class Drawings:
             concept, style = self.concepts[self.concept[index]], STYLES[self.style[index]]
             text = caption(concept, style, colour, rng, painted=kind == "painted")
             texts.append(None if rng.random() < unconditional else text)
-        return self.prompts.encode(texts), torch.from_numpy(self.tokens[indices].astype(np.int64))
+        return self._tensors(texts, indices)
+
+    def _tensors(self, texts, indices):
+        tokens = torch.from_numpy(self.tokens[indices].astype(np.int64))
+        return self.prompts.encode(texts).to(precision.DEVICE), tokens.to(precision.DEVICE)
 
     def validation(self, split, limit=64):
         """Plain drawings of a held-out split with their fixed captions."""
@@ -107,4 +117,4 @@ class Drawings:
         texts = [
             plain_caption(self.concepts[self.concept[i]], STYLES[self.style[i]]) for i in indices
         ]
-        return self.prompts.encode(texts), torch.from_numpy(self.tokens[indices].astype(np.int64))
+        return self._tensors(texts, indices)

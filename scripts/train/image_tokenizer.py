@@ -1,8 +1,10 @@
-"""The image tokenizer: 64x64 RGB to 16x16 tokens of a 512-entry codebook, and back."""
+"""The image tokenizer: RGB to a grid of tokens, and back. One token is a square of 4 or 8 pixels."""
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+import ranks
 
 
 class Block(nn.Module):
@@ -20,13 +22,17 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """[B, 3, H, W] in [-1, 1] to code vectors [B, width, H/4, W/4]."""
+    """[B, 3, H, W] in [-1, 1] to code vectors [B, code_width, H/factor, W/factor].
 
-    def __init__(self, code_width=8, fine=48, coarse=96):
+    `widths` are the decoder's, from coarse to fine; the encoder has the first two.
+    """
+
+    def __init__(self, code_width, widths, factor):
         super().__init__()
+        coarse, fine = widths[:2]
         self.layers = nn.Sequential(
-            nn.PixelUnshuffle(2),  # full resolution costs most and carries least
-            nn.Conv2d(12, fine, 3, padding=1),
+            nn.PixelUnshuffle(factor // 2),  # full resolution costs most and carries least
+            nn.Conv2d(3 * (factor // 2) ** 2, fine, 3, padding=1),
             Block(fine),
             nn.Conv2d(fine, coarse, 4, stride=2, padding=1),
             Block(coarse),
@@ -40,24 +46,19 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Code vectors [B, width, h, w] to an image [B, 3, 4h, 4w], not clamped."""
+    """Code vectors [B, code_width, h, w] to an image [B, 3, factor * h, factor * w], not clamped."""
 
-    def __init__(self, code_width=8, fine=48, coarse=96):
+    def __init__(self, code_width, widths):
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(code_width, coarse, 3, padding=1),
-            Block(coarse),
-            Block(coarse),
-            Block(coarse),
-            nn.SiLU(),
-            nn.Conv2d(coarse, fine * 4, 3, padding=1),
-            nn.PixelShuffle(2),
-            Block(fine),
-            Block(fine),
-            nn.SiLU(),
-            nn.Conv2d(fine, 12, 3, padding=1),
-            nn.PixelShuffle(2),
-        )
+        layers = [nn.Conv2d(code_width, widths[0], 3, padding=1)]
+        for stage, width in enumerate(widths):
+            if stage:
+                layers += [nn.SiLU(), nn.Conv2d(widths[stage - 1], width * 4, 3, padding=1)]
+                layers += [nn.PixelShuffle(2)]
+            # Blocks at fine resolution cost most and add least.
+            layers += [Block(width) for _ in range(3 - stage)]
+        layers += [nn.SiLU(), nn.Conv2d(widths[-1], 12, 3, padding=1), nn.PixelShuffle(2)]
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, codes):
         return self.layers(codes)
@@ -84,8 +85,8 @@ class Codebook(nn.Module):
         return distances.argmin(1)
 
     def initialise(self, vectors):
-        chosen = torch.randperm(len(vectors))[: len(self.codes)]
-        self.codes.copy_(vectors[chosen])
+        chosen = torch.randint(len(vectors), (len(self.codes),), device=vectors.device)
+        self.codes.copy_(ranks.first_of_all(vectors[chosen]))
         self.sums.copy_(self.codes)
         self.counts.fill_(1)
 
@@ -94,13 +95,15 @@ class Codebook(nn.Module):
         size = len(self.codes)
         counts = torch.bincount(indices, minlength=size).float()
         sums = torch.zeros_like(self.codes).index_add_(0, indices, vectors)
+        counts, sums = ranks.sum_of_all(counts), ranks.sum_of_all(sums)
         self.counts.mul_(self.decay).add_(counts, alpha=1 - self.decay)
         self.sums.mul_(self.decay).add_(sums, alpha=1 - self.decay)
         self.codes.copy_(self.sums / self.counts.clamp_min(1e-5)[:, None])
         self.unused.add_(1)[counts > 0] = 0
         dead = (self.unused > self.patience).nonzero()[:, 0]
         if len(dead):
-            chosen = vectors[torch.randint(len(vectors), (len(dead),))]
+            chosen = torch.randint(len(vectors), (len(dead),), device=vectors.device)
+            chosen = ranks.first_of_all(vectors[chosen])
             self.codes[dead] = chosen
             self.sums[dead] = chosen * 0.1
             self.counts[dead] = 0.1
@@ -109,11 +112,13 @@ class Codebook(nn.Module):
 
 
 class ImageTokenizer(nn.Module):
-    def __init__(self, size=512, code_width=8, fine=48, coarse=96):
+    def __init__(self, codes=512, code_width=8, widths=(96, 48)):
         super().__init__()
-        self.encoder = Encoder(code_width, fine, coarse)
-        self.decoder = Decoder(code_width, fine, coarse)
-        self.codebook = Codebook(size, code_width)
+        self.config = {"codes": codes, "code_width": code_width, "widths": list(widths)}
+        self.factor = 2 ** len(widths)
+        self.encoder = Encoder(code_width, widths, self.factor)
+        self.decoder = Decoder(code_width, widths)
+        self.codebook = Codebook(codes, code_width)
 
     def vectors(self, image):
         """[B, 3, H, W] to [B*h*w, width] in fp32, and the grid's shape."""

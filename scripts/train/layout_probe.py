@@ -19,7 +19,7 @@ def region_histograms(tokens, rows, columns, vocabulary):
     height, width = rows // REGIONS, columns // REGIONS
     grid = tokens.view(-1, REGIONS, height, REGIONS, width).transpose(2, 3)
     grid = grid.reshape(len(tokens), REGIONS * REGIONS, height * width)
-    counts = torch.zeros(*grid.shape[:2], vocabulary)
+    counts = torch.zeros(*grid.shape[:2], vocabulary, device=tokens.device)
     return counts.scatter_add_(2, grid, torch.ones_like(grid, dtype=counts.dtype)) / grid.shape[2]
 
 

@@ -67,7 +67,7 @@ def noisy_inputs(model, tokens, levels, schedule):
     clean = model.image_embedding(tokens)
     if not levels.any():
         return clean
-    alpha, sigma = (table[levels][..., None] for table in schedule.alpha_sigma())
+    alpha, sigma = (table.to(levels.device)[levels][..., None] for table in schedule.alpha_sigma())
     normal = (clean - model.mean) / model.std
     noisy = alpha * normal + sigma * torch.randn_like(normal)
     # Row 0 of the table is never trained: clean inputs carry no timestep.

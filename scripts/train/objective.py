@@ -5,7 +5,6 @@ import torch
 import torch.nn.functional as F
 
 import precision
-from dataset import RESTYLED, UNSEEN
 from noise import noisy_inputs
 
 
@@ -56,12 +55,12 @@ def mean_loss(model, prompts, tokens, schedule=None, level=0):
 def validation_losses(model, data, schedule):
     """Nats per token of both validation splits, with their captions, without, and over noise."""
     values = {}
-    for name, split in (("restyled", RESTYLED), ("unseen", UNSEEN)):
+    for index, (name, split) in enumerate(data.splits.items()):
         texts, tokens = data.validation(split)
-        nothing = data.prompts.encode([None] * len(texts))
+        nothing = data.prompts.encode([None] * len(texts)).to(texts.device)
         values[name] = mean_loss(model, texts, tokens)
         values[f"{name}_no_caption"] = mean_loss(model, nothing, tokens)
-        if model.frozen and name == "restyled":
+        if model.frozen and index == 0:
             for level in (1, 4, 8):
                 values[f"level_{level}"] = mean_loss(model, texts, tokens, schedule, level)
     return values

@@ -11,6 +11,8 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+import precision
+
 
 def rank():
     return dist.get_rank() if dist.is_initialized() else 0
@@ -35,6 +37,20 @@ def average_gradients(parameters):
         start += parameter.numel()
 
 
+def sum_of_all(tensor):
+    """The sum over all ranks."""
+    if count() > 1:
+        dist.all_reduce(tensor)
+    return tensor
+
+
+def first_of_all(tensor):
+    """The first rank's tensor: what is drawn at random has to be the same everywhere."""
+    if count() > 1:
+        dist.broadcast(tensor, 0)
+    return tensor
+
+
 def shared_work(stack, function):
     """Apply `function` to a stack of matrices, every rank to its share of them."""
     if count() == 1:
@@ -55,7 +71,8 @@ def _start(index, number, folder, function, arguments):
 
 
 def launch(number, function, arguments):
-    """Run `function` in `number` processes (in this one if that is 1)."""
+    """Run `function` in `number` processes (in this one if that is 1); None: two, or one on a GPU."""
+    number = number or (1 if precision.DEVICE.type == "cuda" else 2)
     if number == 1:
         return function(*arguments)
     with tempfile.TemporaryDirectory() as folder:

@@ -34,8 +34,9 @@ def parse():
 def load_tokenizer(folder):
     state = torch.load(folder / "tokenizer.pt", weights_only=True)
     config = state["config"]
-    widths = {key: config[key] for key in ("fine", "coarse") if key in config}
-    model = ImageTokenizer(config["codes"], config["code_width"], **widths)
+    # Tokenizers of before have two widths under names of their own.
+    widths = config.get("widths", [config.get("coarse", 96), config.get("fine", 48)])
+    model = ImageTokenizer(config["codes"], config["code_width"], widths)
     model.load_state_dict(state["model"])
     return model.eval()
 

@@ -1,18 +1,25 @@
-"""Train the image tokenizer on the rendered pictures.
+"""Train the image tokenizer, on pictures or on the sprites of scenes.
 
 python scripts/train/train_image_tokenizer.py --data training/data --out training/image_tokenizer
+python scripts/train/train_image_tokenizer.py --scenes DIR/scenes --out DIR/image_tokenizer
 """
 
 import argparse
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scenes"))
+
 import precision
+import ranks
+from catalogue import Catalogue
+from compose import collage
 from image_tokenizer import ImageTokenizer
 from run_log import RunLog
 
@@ -22,16 +29,17 @@ PLAIN_STEPS = 80  # plain autoencoding first: codes are initialised from vectors
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("training/data"))
+    parser.add_argument("--scenes", type=Path, help="sprites of 128x128 scenes, instead of --data")
     parser.add_argument("--out", type=Path, default=Path("training/image_tokenizer"))
-    parser.add_argument(
-        "--minutes", type=float, default=12, help="training time; sets the LR decay"
-    )
+    parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--codes", type=int, default=512)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--codes", type=int, help="default 512, or 1024 for scenes")
+    parser.add_argument(
+        "--ranks", type=int, help="processes that share a batch; default 2, or 1 on a GPU"
+    )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tiny", action="store_true", help="half a minute, narrow")
+    parser.add_argument("--tiny", action="store_true", help="narrow, for a trial of the chain")
     return parser.parse_args()
 
 
@@ -50,9 +58,45 @@ def rotate_hue(images, share=0.25):
     return torch.einsum("bij,bjhw->bihw", matrix, images).clamp(-1, 1)
 
 
-def load_images(pictures, indices):
-    batch = torch.from_numpy(pictures[np.sort(indices)]).permute(0, 3, 1, 2).float()
-    return batch / 127.5 - 1
+def to_images(pixels):
+    """uint8 [B, H, W, 3] to [B, 3, H, W] in [-1, 1]."""
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class Pictures:
+    """Whole pictures of a fixed set; the last twentieth of a permutation is for validation."""
+
+    codes, widths = 512, [96, 48]
+
+    def __init__(self, folder, seed):
+        pixels = np.memmap(folder / "pictures.bin", dtype=np.uint8, mode="r")
+        self.pixels = pixels.reshape(-1, 64, 64, 3)
+        order = np.random.default_rng(seed).permutation(len(self.pixels))
+        held = max(16, len(order) // 20)
+        self.train, self.valid = order[:-held], np.sort(order[-held:][:512])
+
+    def validation(self):
+        return to_images(self.pixels[self.valid])
+
+    def sample(self, batch):
+        chosen = self.rng.choice(self.train, batch, replace=False)
+        return rotate_hue(to_images(self.pixels[np.sort(chosen)]))
+
+
+class Collages:
+    """Pieces of 64x64 pixels full of sprites. Sprites come in every colour already."""
+
+    codes, widths = 1024, [128, 64, 32]
+
+    def __init__(self, folder):
+        self.catalogue = Catalogue(folder)
+
+    def validation(self):
+        rng = np.random.default_rng(10_007)
+        return to_images(np.stack([collage(self.catalogue, rng) for _ in range(256)]))
+
+    def sample(self, batch):
+        return to_images(np.stack([collage(self.catalogue, self.rng) for _ in range(batch)]))
 
 
 def reconstruction_loss(output, image):
@@ -66,39 +110,42 @@ def evaluate(model, images):
     """Mean PSNR in dB (over images, pixel range 1) and the number of codes used."""
     psnr, used = [], set()
     for chunk in images.split(64):
+        rows, columns = (side // model.factor for side in chunk.shape[2:])
         tokens = model.tokenize(chunk)
-        error = (model.image(tokens) - chunk).div(2).square().mean((1, 2, 3))
+        error = (model.image(tokens, rows, columns) - chunk).div(2).square().mean((1, 2, 3))
         psnr.append(-10 * error.clamp_min(1e-8).log10())
         used.update(tokens.flatten().tolist())
     return torch.cat(psnr).mean().item(), len(used)
 
 
-def main():
-    options = parse()
+def train(options):
+    first = ranks.rank() == 0
     torch.manual_seed(options.seed)
-    torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
-    pictures = np.memmap(options.data / "pictures.bin", dtype=np.uint8, mode="r")
-    pictures = pictures.reshape(-1, 64, 64, 3)
-    rng = np.random.default_rng(options.seed)
-    # The last twentieth of a fixed permutation is for validation.
-    order = rng.permutation(len(pictures))
-    held = max(16, len(order) // 20)
-    train, valid = order[:-held], load_images(pictures, order[-held:][:512])
-
-    widths = {"fine": 16, "coarse": 32} if options.tiny else {}
-    minutes = 0.5 if options.tiny else options.minutes
-    model = ImageTokenizer(options.codes, **widths).to(memory_format=torch.channels_last)
+    if options.scenes:
+        data = Collages(options.scenes)
+    else:
+        data = Pictures(options.data, options.seed)
+    valid = data.validation().to(precision.DEVICE)
+    widths = [32, 16, 8][: len(data.widths)] if options.tiny else data.widths
+    model = ImageTokenizer(options.codes or data.codes, widths=widths)
+    model = model.to(precision.DEVICE, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(model.parameters(), lr=options.lr, betas=(0.9, 0.98))
     checkpoint = options.out / "checkpoint.pt"
     step, seconds = 0, 0.0
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location=precision.DEVICE)
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         step, seconds = state["step"], state["seconds"]
-    log = RunLog(options.out / "log.jsonl", seconds)
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters", flush=True)
+    # All ranks start from the same weights and go on with different pictures.
+    data.rng = np.random.default_rng([options.seed, step, ranks.rank()])
+    torch.manual_seed(int(data.rng.integers(2**40)))
+    batch = options.batch // ranks.count()
+    log = RunLog(options.out / "log.jsonl" if first else "/dev/null", seconds)
+    if first:
+        count = sum(p.numel() for p in model.parameters())
+        print(f"{count / 1e6:.2f} M parameters", flush=True)
 
     def save():
         state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
@@ -107,12 +154,12 @@ def main():
         temporary.replace(checkpoint)
 
     running, restarted, deviation = 0.0, 0, None
-    while (progress := log.seconds() / (minutes * 60)) < 1:
+    while (progress := step / options.steps) < 1:
         for group in optimiser.param_groups:
             warm = min(1.0, (step + 1) / 100)
             group["lr"] = options.lr * warm * (0.5 + 0.5 * math.cos(math.pi * progress))
-        image = load_images(pictures, rng.choice(train, options.batch, replace=False))
-        image = rotate_hue(image).contiguous(memory_format=torch.channels_last)
+        image = data.sample(batch).to(precision.DEVICE)
+        image = image.contiguous(memory_format=torch.channels_last)
         with precision.mixed():
             vectors, (b, h, w) = model.vectors(image)
             if step < PLAIN_STEPS:
@@ -129,6 +176,7 @@ def main():
         loss = reconstruction_loss(output.float(), image)
         optimiser.zero_grad()
         (loss + 0.1 * commitment).backward()
+        ranks.average_gradients(list(model.parameters()))
         deviation = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         # Restarts stop late in the run: the decoder needs codes that stand still.
@@ -137,11 +185,11 @@ def main():
             restarted += model.codebook.follow(vectors.detach(), indices)
         running += loss.item()
         step += 1
-        if step % 200 == 0:
+        if step % 100 == 0 and first:
             psnr, used = evaluate(model, valid)
             log.write(
                 step=step,
-                loss=running / 200,
+                loss=running / 100,
                 psnr=psnr,
                 codes_used=used,
                 restarted=restarted,
@@ -149,13 +197,16 @@ def main():
             )
             running, restarted = 0.0, 0
             save()
+    if not first:
+        return
     psnr, used = evaluate(model, valid)
     log.write(step=step, psnr=psnr, codes_used=used, final=True)
     save()
-    config = {"codes": options.codes, "code_width": 8, "psnr": psnr, "codes_used": used, **widths}
-    torch.save({"model": model.state_dict(), "config": config}, options.out / "tokenizer.pt")
+    config = {**model.config, "psnr": psnr, "codes_used": used}
+    torch.save({"model": model.cpu().state_dict(), "config": config}, options.out / "tokenizer.pt")
     (options.out / "config.json").write_text(json.dumps(config, indent=1))
 
 
 if __name__ == "__main__":
-    main()
+    arguments = parse()
+    ranks.launch(arguments.ranks, train, (arguments,))

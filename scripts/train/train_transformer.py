@@ -4,6 +4,8 @@ pre-train  python scripts/train/train_transformer.py --out training/pretrained -
 fine-tune  python scripts/train/train_transformer.py --out training/finetuned --steps 7000 \\
                --init training/pretrained/checkpoint.pt --noise 0.25 --blind 0.5 --drafts 0.25
 
+With --scenes the pictures are scenes, composed as they are drawn (scene_data.py), instead of those of --data.
+
 Pre-training with --noise has noise from the start, around an embedding that still moves.
 `chain.py --list` prints the commands that made the shipped weights. The budget is a number of steps, so
 that it means the same on a fast machine, a slow one and a busy one.
@@ -13,7 +15,6 @@ import argparse
 import copy
 from pathlib import Path
 
-import numpy as np
 import torch
 
 import precision
@@ -27,6 +28,7 @@ from noise import Levels, noisy_inputs, random_segments
 from objective import sequence_loss, validation_losses, with_own_drafts
 from optimisers import new_optimisers, set_learning_rate
 from run_log import RunLog
+from scene_data import Scenes
 
 SAVE_SECONDS = 120
 EMA_DECAY = 0.998
@@ -39,6 +41,7 @@ def parse():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=Path("training/data"))
+    parser.add_argument("--scenes", type=Path, help="folder of sprites; replaces --data")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, default=Path("training/image_tokenizer"))
     parser.add_argument("--init", type=Path, help="start from these weights (fine-tuning)")
@@ -71,10 +74,15 @@ def parse():
         "--decay-from", type=float, default=0.5, help="share of the steps after which LR decays"
     )
     parser.add_argument("--decay-to", type=float, default=0.05, help="final share of the LR")
-    parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--layers", type=int, help="default 6, or 7 for scenes")
+    parser.add_argument("--width", type=int, help="default 256, or 320 for scenes")
     parser.add_argument("--dropout", type=float, default=0.05)
-    parser.add_argument("--ranks", type=int, default=2, help="processes that share a batch")
+    parser.add_argument(
+        "--ranks", type=int, help="processes that share a batch; default 2, or 1 on a GPU"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=0, help="processes that compose scenes ahead"
+    )
     parser.add_argument("--validate-minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-compile", action="store_true")
@@ -84,6 +92,28 @@ def parse():
     return parser.parse_args()
 
 
+def shape_of(options):
+    """Width, layers, heads and the like of a new model."""
+    if options.tiny:
+        return TINY
+    width = options.width or (320 if options.scenes else 256)
+    layers = options.layers or (7 if options.scenes else 6)
+    if options.scenes:
+        heads = {"heads": width // 64, "kv_heads": width // 64}
+        return {"width": width, "layers": layers, "feed_forward": width * 13 // 5, **heads}
+    return {
+        "width": width,
+        "layers": layers,
+        "heads": width // 64,
+        "kv_heads": max(1, width // 128),
+    }
+
+
+def prompt_length(options):
+    """Words: a scene is told in a sentence, a drawing in a few."""
+    return 24 if options.scenes else Config.prompt
+
+
 def new_model(options, prompts_vocabulary, state):
     if state:
         config = Config(**{**state["config"], "dropout": options.dropout})
@@ -91,14 +121,17 @@ def new_model(options, prompts_vocabulary, state):
         # A checkpoint holds the running weights and their average, ema.pt the average alone.
         model.load_state_dict(state.get("ema", state["model"]))
         return model
-    shape = TINY if options.tiny else {"width": options.width, "layers": options.layers}
-    if not options.tiny:
-        shape |= {"heads": options.width // 64, "kv_heads": max(1, options.width // 128)}
-    config = Config(text_vocabulary=prompts_vocabulary, dropout=options.dropout, **shape)
-    model = Transformer(config)
     # Codes that look alike start alike: half of the embedding is a projection of the code vectors.
     tokenizer = torch.load(options.tokenizer / "tokenizer.pt", weights_only=True)
     codes = tokenizer["model"]["codebook.codes"]
+    config = Config(
+        vocabulary=len(codes),
+        text_vocabulary=prompts_vocabulary,
+        prompt=prompt_length(options),
+        dropout=options.dropout,
+        **shape_of(options),
+    )
+    model = Transformer(config)
     codes = (codes - codes.mean(0)) / codes.std(0)
     projected = codes @ torch.randn(codes.shape[1], config.width) / codes.shape[1] ** 0.5
     random = torch.randn(config.vocabulary, config.width)
@@ -132,36 +165,39 @@ def train(options):
     first = ranks.rank() == 0
     torch.manual_seed(options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
-    prompts = Prompts(options.data / "tokenizer.json", Config.prompt)
-    data = Drawings(options.data, prompts, options.seed)
-    init = torch.load(options.init, weights_only=True) if options.init else {}
-    model = new_model(options, prompts.tokenizer.get_vocab_size(), init)
+    prompts = Prompts((options.scenes or options.data) / "tokenizer.json", prompt_length(options))
+    if options.scenes:
+        data = Scenes(options.scenes, options.tokenizer, prompts, [options.seed], options.workers)
+    else:
+        data = Drawings(options.data, prompts, options.seed)
+    init = torch.load(options.init, weights_only=True, map_location="cpu") if options.init else {}
+    model = new_model(options, prompts.tokenizer.get_vocab_size(), init).to(precision.DEVICE)
     freeze_what_must_stay(model, options)
     schedule = Levels(count=model.config.levels)
     level_weights = schedule.weights()
     ema = copy.deepcopy(model)
-    probe = LayoutProbe(model.config)
+    probe = LayoutProbe(model.config).to(precision.DEVICE)
     if "probe" in init:
         probe.load_state_dict(init["probe"])
     eager = options.no_compile or options.tiny
     run = model if eager else torch.compile(model)
     teacher = copy.deepcopy(model).eval().requires_grad_(False) if options.distil else None
     teach = teacher if eager or not teacher else torch.compile(teacher)
-    unconditional = prompts.encode([None])
+    unconditional = prompts.encode([None]).to(precision.DEVICE)
     optimisers = new_optimisers(model, probe, options.lr_scale)
     # Once guidance is in the weights it stays there, whatever they are trained on after.
     facts = {"levels": schedule.as_dict(), "distilled": options.distil or init.get("distilled", 0)}
     checkpoint = Checkpoint(options.out, model, ema, probe, optimisers, facts)
     step, seconds = checkpoint.restore()
     # All ranks start from the same weights and go on with different samples.
-    data.rng = np.random.default_rng([options.seed, step, ranks.rank()])
+    data.seed([options.seed, step, ranks.rank()])
     torch.manual_seed(int(data.rng.integers(2**40)))
     parameters = [p for p in [*model.parameters(), *probe.parameters()] if p.requires_grad]
     batch = options.batch // ranks.count()
     log = RunLog(options.out / "log.jsonl" if first else "/dev/null", seconds)
     if first:
         count = sum(p.numel() for p in model.parameters())
-        print(f"{count / 1e6:.2f} M parameters, {len(data)} drawings", flush=True)
+        print(f"{count / 1e6:.2f} M parameters", flush=True)
     last_save = last_validation = log.seconds()
 
     while step < options.steps:
@@ -171,7 +207,7 @@ def train(options):
         texts, tokens = data.sample(batch)
         levels = random_segments(
             len(tokens), tokens.shape[1] - 1, level_weights, options.noise, options.blind
-        )
+        ).to(precision.DEVICE)
         model.train()
         if not model.frozen:
             model.measure_statistics()
