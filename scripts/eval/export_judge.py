@@ -89,7 +89,9 @@ def choose_prompts(catalogue, count):
     chosen = []
     for held in (False, True):
         for kind in HELD_KINDS if held else KINDS:
-            sampler = Sampler(catalogue, [555, KINDS.index(kind), held], held, {kind: 1.0}, "twemoji", True)
+            sampler = Sampler(
+                catalogue, [555, KINDS.index(kind), held], held, {kind: 1.0}, "twemoji", True
+            )
             seen, found = set(), []
             while len(found) < count:
                 scene = sampler.sample()
@@ -121,7 +123,9 @@ def main():
     parser.add_argument("--scenes", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "scenes/judge")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).resolve().parent / "scenes/judge"
+    )
     parser.add_argument("--pictures", type=Path, required=True)
     parser.add_argument("--prompts", type=int, default=50, help="of each kind, seen and held out")
     options = parser.parse_args()
@@ -142,7 +146,9 @@ def main():
     coded = ((coded + 1) * 127.5).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
     (options.pictures / "drawn.bin").write_bytes(pixels.tobytes())
     (options.pictures / "coded.bin").write_bytes(coded.tobytes())
-    session = ort.InferenceSession(str(options.out / "judge.onnx"), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(
+        str(options.out / "judge.onnx"), providers=["CPUExecutionProvider"]
+    )
     found = session.run(None, {"image": images[:16].numpy()})[0]
     # Weights are rounded to fp16.
     difference = np.abs(found - judge(images[:16]).numpy()).max().item()

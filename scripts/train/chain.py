@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+import precision
+
 SCRIPTS = Path(__file__).resolve().parent.parent
 
 
@@ -58,12 +60,16 @@ def scene_steps(root, package, fixture, tiny):
     python, train = [sys.executable], SCRIPTS / "train"
     pretraining, finetuning, distilling = (40, 30, 20) if tiny else (30_000, 12_000, 3_000)
     where = ["--scenes", scenes, "--tokenizer", tokenizer]
+    # As many scenes in all; a GPU wants many at a time.
+    gpu = precision.DEVICE.type == "cuda"
+    larger = 4 if gpu and not tiny else 1
 
     def stage(name, init, steps, *flags):
         folder = root / name
         command = [*python, train / "train_transformer.py", *where, "--out", folder]
         command += ["--init", weights(root / init)] if init else []
-        command += ["--steps", steps, "--dropout", 0, *flags, *small]
+        command += ["--steps", steps // larger, "--batch", 16 * larger, "--dropout", 0]
+        command += ["--workers", 8 if gpu else 0, *flags, *small]
         return name, folder / "done", command
 
     return [
