@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import torch
-from onnx import TensorProto
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
