@@ -18,9 +18,9 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-SCRIPTS = Path(__file__).resolve().parent.parent
-for folder in ("train", "export", "scenes"):
-    sys.path.insert(0, str(SCRIPTS / folder))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "train"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "export"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scenes"))
 
 from catalogue import Catalogue
 from compose import picture
