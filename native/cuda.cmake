@@ -14,6 +14,7 @@ target_sources(sjd2_engine PRIVATE
   ${SJD2_CUDA_DIR}/device/cuda/cuda_device.cc
   ${SJD2_CUDA_DIR}/device/cuda/stream_timer.cc
   ${SJD2_CUDA_DIR}/decode/cuda_window.cc
+  ${SJD2_CUDA_DIR}/decode/cuda_placement.cc
   ${SJD2_CUDA_DIR}/kernels/cuda/launch.cc)
 
 set(SJD2_CUDA_ARCHITECTURES 80 86 89 90 100 120 CACHE STRING "GPU architectures of the fatbin")

@@ -16,6 +16,7 @@ import type { Manifest } from './model/manifest';
 import type { ModelPackage } from './model/package';
 import {
   COUPLINGS,
+  type DeviceName,
   INITIALS,
   type NativeGeneration,
   type NativeModel,
@@ -101,7 +102,7 @@ export class ImageGenerator {
     /** The ONNX Runtime in use. */
     readonly runtime: RuntimeInfo,
     /** Where the transformer and the kernels run. */
-    readonly device: 'cpu' | 'cuda',
+    readonly device: DeviceName,
     /** What the transformer computes in. */
     readonly precision: 'fp32' | 'fp16',
     /** Threads inside one operator; 0 takes one per physical core. */

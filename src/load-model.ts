@@ -2,13 +2,13 @@ import path from 'node:path';
 import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
 import { ImageGenerator } from './generator';
 import { DEFAULT_MODEL, type ModelPackage, readModelPackage } from './model/package';
-import type { NativeModelOptions } from './native/addon';
-import { chooseDevice } from './native/device';
+import type { DeviceName, NativeModelOptions } from './native/addon';
+import { checkDevice } from './native/device';
 import { loadAddon } from './native/loader';
 import { openRuntime } from './native/runtime';
 import { boolean, checkFields, checkSignal, integer, oneOf } from './options';
 
-export const DEVICES = ['auto', 'cpu', 'cuda'] as const;
+export const DEVICES = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 export const PRECISIONS = ['auto', 'fp32', 'fp16'] as const;
 const MAX_THREADS = 1024;
 const LOAD_FIELDS = ['device', 'precision', 'threads', 'verify', 'signal', 'onProgress'];
@@ -75,7 +75,8 @@ export async function loadModel(
     report('graphs', 1);
     const { addon } = loadAddon();
     const runtime = openRuntime();
-    const place = await chooseDevice(device);
+    const place = device === 'auto' ? 'cpu' : device;
+    await checkDevice(place);
     const half = computesInHalf(contents, precision, place);
     const decoders = decoderPaths(contents, half);
     const native = new addon.Model(nativeOptions(contents, decoders, runtime.path, place, threads));
@@ -92,7 +93,7 @@ export async function loadModel(
 function computesInHalf(
   { folder, manifest }: ModelPackage,
   precision: (typeof PRECISIONS)[number],
-  device: 'cpu' | 'cuda',
+  device: DeviceName,
 ): boolean {
   const { halfDecoder } = manifest.files;
   if (precision === 'fp16' && !halfDecoder) {
@@ -119,7 +120,7 @@ function nativeOptions(
   { manifest, tables, files }: ModelPackage,
   decoders: Record<string, string>,
   runtime: string,
-  device: 'cpu' | 'cuda',
+  device: DeviceName,
   threads: number,
 ): NativeModelOptions {
   return {

@@ -114,7 +114,7 @@ describe('on an emulated GPU', () => {
     );
     expect(device).toBe('cpu');
     const { stdout } = await runWithDriver(EMULATED_DRIVER, ['bin/sjd2.js', 'info', '--json']);
-    expect(JSON.parse(stdout).devices[1]).toEqual({
+    expect(JSON.parse(stdout).devices).toContainEqual({
       name: 'cuda',
       usable: true,
       gpu: expect.stringMatching(/^cuda:0 \(emulated GPU\), compute capability 8\.9/),

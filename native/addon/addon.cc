@@ -7,6 +7,7 @@
 #include "addon/kernels.h"
 #include "addon/model.h"
 #include "addon/setup.h"
+#include "addon/webgpu.h"
 #include "ort/library.h"
 #include "ort/loaded.h"
 
@@ -57,6 +58,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("Model", Model::define(env));
   define_kernels(env, exports);
   define_cuda(env, exports);
+  define_webgpu(env, exports);
   return exports;
 }
 

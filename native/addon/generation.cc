@@ -109,11 +109,10 @@ Napi::Value GenerationObject::create(Napi::Env env, std::shared_ptr<ModelCore> m
   const OnnxDecoder* decoder = model->loaded_decoder(rows, threads);
   if (!decoder) throw Error(codes::kState, "load(rows, threads) has not finished");
   auto transformer = std::make_unique<OnnxTransformer>(
-      *decoder, model->device(), settings.prompt_length + settings.capacity - 1, settings.capacity,
-      interrupt);
+      *decoder, settings.prompt_length + settings.capacity - 1, settings.capacity, interrupt);
   auto core = std::make_shared<Core>();
-  core->generation = std::make_unique<Generation>(std::move(settings), model->table(),
-                                                  std::move(transformer), model->windows());
+  core->generation = std::make_unique<Generation>(
+      std::move(settings), model->table(), std::move(transformer), decoder->placement().windows());
   core->model = std::move(model);
   core->interrupt = std::move(interrupt);
   Napi::Object object = Environment::of(env).generation.New({});

@@ -4,7 +4,7 @@
 #include "addon/generation.h"
 #include "addon/interrupt.h"
 #include "addon/promise_worker.h"
-#include "decode/host_window.h"
+#include "decode/provider_check.h"
 
 namespace sjd2::addon {
 namespace {
@@ -43,24 +43,9 @@ void check_tables(const ModelCore& core, Napi::Env env) {
 
 }  // namespace
 
-const ModelCore::Gpu& ModelCore::open_gpu() {
-  if (shape.transformer.vocabulary > cuda::kMaxVocabulary) {
-    throw Error(codes::kDevice, "The CUDA kernels take vocabularies up to " +
-                                    std::to_string(cuda::kMaxVocabulary) + " but this model has " +
-                                    std::to_string(shape.transformer.vocabulary) +
-                                    " image tokens: use device cpu");
-  }
-  return gpu_.get([&] { return std::make_unique<Gpu>(table()); });
-}
-
-Device& ModelCore::device() const {
-  Gpu* gpu = gpu_.ready();
-  return gpu ? static_cast<Device&>(gpu->device) : host();
-}
-
-WindowFactory ModelCore::windows() const {
-  Gpu* gpu = gpu_.ready();
-  return gpu ? cuda_windows(gpu->device, gpu->table) : host_windows(cpu::kernels);
+std::unique_ptr<Placement> ModelCore::place() const {
+  if (device == "webgpu") return webgpu_placement(*runtime);
+  return device == "cuda" ? cuda_placement(table()) : host_placement();
 }
 
 Lazy<OnnxDecoder>& ModelCore::slot(int32_t rows, int32_t threads) {
@@ -78,16 +63,17 @@ const OnnxDecoder& ModelCore::decoder(int32_t rows, int32_t threads) {
     throw Error(codes::kModel,
                 "The model package has no decoder for " + std::to_string(rows) + " rows");
   }
+  Placement& placement = placement_.get([&] { return place(); });
   return slot(rows, threads).get([&] {
     DecoderShape wanted = shape;
     wanted.transformer.rows = rows;
     ort::GraphOptions options = graph_options;
     options.threads = threads;
-    if (on_cuda) {
-      const cuda::CudaDevice& gpu = open_gpu().device;
-      if (!gpu.emulated()) options.cuda = {gpu.ordinal(), gpu.stream()};
-    }
-    return std::make_unique<OnnxDecoder>(*runtime, path->second, wanted, options);
+    placement.choose_provider(options);
+    auto decoder =
+        std::make_unique<OnnxDecoder>(*runtime, path->second, wanted, options, placement);
+    check_provider(*decoder);
+    return decoder;
   });
 }
 
@@ -117,7 +103,7 @@ Model::Model(const Napi::CallbackInfo& info) : Tagged<Model>(info) {
     auto core = std::make_shared<ModelCore>();
     core->runtime = &ort::Library::open(string_field(options, "runtime"));
     core->graph_options.threads = integer_field(options, "threads");
-    core->on_cuda = string_field(options, "device") == "cuda";
+    core->device = string_field(options, "device");
     TransformerShape& t = core->shape.transformer;
     t.hidden = integer_field(options, "hidden");
     t.vocabulary = integer_field(options, "vocabulary");
@@ -154,8 +140,8 @@ Napi::Value Model::interrupt(const Napi::CallbackInfo& info) {
   check(info);
   return guarded(info.Env(), [&] {
     const auto core = this->core(info.Env());
-    return InterruptObject::create(info.Env(),
-                                   std::make_shared<ort::Interrupt>(*core->runtime, core->on_cuda));
+    return InterruptObject::create(
+        info.Env(), std::make_shared<ort::Interrupt>(*core->runtime, core->device == "cuda"));
   });
 }
 

@@ -9,15 +9,15 @@
 
 #include "addon/lazy.h"
 #include "addon/setup.h"
-#include "decode/cuda_window.h"
 #include "decode/onnx_transformer.h"
+#include "decode/placement.h"
 
 namespace sjd2::addon {
 
 // What generations share. Workers and generations hold it, so disposing the wrapper in mid-pass
 // frees nothing that is in use.
 struct ModelCore {
-  bool on_cuda = false;
+  std::string device;  // cpu, webgpu or cuda
   ort::Library* runtime = nullptr;
   ort::GraphOptions graph_options;
   DecoderShape shape;  // its rows are set per graph
@@ -35,21 +35,13 @@ struct ModelCore {
   const ort::Graph& image_decoder();
   // What `decoder` has loaded, or null; never waits.
   const OnnxDecoder* loaded_decoder(int32_t rows, int32_t threads);
-  // For generations, once a decoder is loaded: where their buffers lie, and their windows.
-  Device& device() const;
-  WindowFactory windows() const;
 
  private:
-  struct Gpu {
-    cuda::CudaDevice device;
-    DeviceTable table;
-    explicit Gpu(const EmbeddingTable& host) : table(device, host) {}
-  };
-  const Gpu& open_gpu();
+  std::unique_ptr<Placement> place() const;
   Lazy<OnnxDecoder>& slot(int32_t rows, int32_t threads);
 
   // First, so that it outlives the sessions that use its stream.
-  Lazy<Gpu> gpu_;
+  Lazy<Placement> placement_;
   std::mutex slots_mutex_;  // of the map, not of what is in it
   std::map<std::pair<int32_t, int32_t>, Lazy<OnnxDecoder>> decoders_;
   Lazy<ort::Graph> image_decoder_;

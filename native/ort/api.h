@@ -21,6 +21,9 @@ struct TypeInfo;
 struct TensorTypeAndShapeInfo;
 struct Allocator;
 struct CudaOptions;
+struct EpDevice;
+struct HardwareDevice;
+struct KeyValuePairs;
 
 #ifdef _WIN32
 using PathChar = wchar_t;
@@ -39,6 +42,7 @@ inline constexpr uint32_t kApiVersion = 16;
 
 enum ElementKind : int { kFloat32 = 1, kInt32 = 6, kInt64 = 7, kFloat16 = 10, kBFloat16 = 16 };
 enum StatusCode : int { kFail = 1 };
+enum HardwareKind : int { kGpuHardware = 1 };
 enum AllocatorKind : int { kDeviceAllocator = 0, kArenaAllocator = 1 };
 
 template <typename Signature, size_t Slot>
@@ -72,6 +76,8 @@ inline constexpr Function<Status*(const Session*, size_t, Allocator*, char**), 3
 inline constexpr Function<Status*(RunOptions**), 39> CreateRunOptions;
 inline constexpr Function<Status*(RunOptions*), 46> RunOptionsSetTerminate;
 inline constexpr Function<Status*(RunOptions*), 47> RunOptionsUnsetTerminate;
+inline constexpr Function<Status*(Allocator*, const int64_t*, size_t, int, Value**), 48>
+    CreateTensorAsOrtValue;
 inline constexpr Function<
     Status*(const MemoryInfo*, void*, size_t, const int64_t*, size_t, int, Value**), 49>
     CreateTensorWithDataAsOrtValue;
@@ -83,6 +89,7 @@ inline constexpr Function<Status*(const TensorTypeAndShapeInfo*, int64_t*, size_
     GetDimensions;
 inline constexpr Function<Status*(const char*, int, int, int, MemoryInfo**), 68> CreateMemoryInfo;
 inline constexpr Function<Status*(int, int, MemoryInfo**), 69> CreateCpuMemoryInfo;
+inline constexpr Function<Status*(const MemoryInfo*, const char**), 71> MemoryInfoGetName;
 inline constexpr Function<Status*(Allocator*, void*), 76> AllocatorFree;
 inline constexpr Function<Status*(Allocator**), 78> GetAllocatorWithDefaultOptions;
 inline constexpr Function<void(Status*), 93> ReleaseStatus;
@@ -96,6 +103,9 @@ inline constexpr Function<Status*(char***, int*), 125> GetAvailableProviders;
 inline constexpr Function<void(char**, int), 126> ReleaseAvailableProviders;
 inline constexpr Function<Status*(SessionOptions*, const char*, const char*), 130>
     AddSessionConfigEntry;
+inline constexpr Function<Status*(const Session*, const MemoryInfo*, Allocator**), 131>
+    CreateAllocator;
+inline constexpr Function<void(Allocator*), 132> ReleaseAllocator;
 inline constexpr Function<Status*(Session*, const RunOptions*, const IoBinding*), 133>
     RunWithBinding;
 inline constexpr Function<Status*(Session*, IoBinding**), 134> CreateIoBinding;
@@ -109,7 +119,20 @@ inline constexpr Function<Status*(CudaOptions*, const char* const*, const char* 
                           206>
     UpdateCudaOptions;
 inline constexpr Function<void(CudaOptions*), 208> ReleaseCudaOptions;
+inline constexpr Function<
+    Status*(SessionOptions*, const char*, const char* const*, const char* const*, size_t), 216>
+    AppendProvider;
 inline constexpr Function<Status*(CudaOptions*, const char*, void*), 263>
     UpdateCudaOptionsWithValue;
+
+// Beyond the table of version 16: ask Library::at_least(1, 23) first.
+inline constexpr Function<const char*(const KeyValuePairs*, const char*), 297> GetKeyValue;
+inline constexpr Function<Status*(const Env*, const EpDevice* const**, size_t*), 303> GetEpDevices;
+inline constexpr Function<int(const HardwareDevice*), 307> HardwareDeviceType;
+inline constexpr Function<const char*(const HardwareDevice*), 309> HardwareDeviceVendor;
+inline constexpr Function<const KeyValuePairs*(const HardwareDevice*), 311> HardwareDeviceMetadata;
+inline constexpr Function<const HardwareDevice*(const EpDevice*), 316> EpDeviceHardware;
+inline constexpr Function<Status*(const Session*, const MemoryInfo**, size_t), 380>
+    SessionGetMemoryInfoForInputs;
 
 }  // namespace sjd2::ort

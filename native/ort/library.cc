@@ -99,6 +99,12 @@ Library::Library(const std::string& path) : path_(path) {
   call(CreateCpuMemoryInfo, int{kArenaAllocator}, 0, &cpu_memory_);
 }
 
+bool Library::at_least(int major, int minor) const {
+  int has_major = 0, has_minor = 0;
+  if (std::sscanf(version_.c_str(), "%d.%d", &has_major, &has_minor) != 2) return false;
+  return has_major != major ? has_major > major : has_minor >= minor;
+}
+
 void Library::raise(Status* status) const {
   const std::string message = call(GetErrorMessage, status);
   call(ReleaseStatus, status);

@@ -24,6 +24,8 @@ class Library {
 
   const std::string& path() const { return path_; }
   const std::string& version() const { return version_; }
+  // Whether this is ONNX Runtime `major`.`minor` or newer: its table has the slots of that version.
+  bool at_least(int major, int minor) const;
   std::vector<std::string> providers() const;
   Env* env() const { return env_; }
   const MemoryInfo* cpu_memory() const { return cpu_memory_; }
@@ -81,6 +83,7 @@ using RunOptionsHandle = Handle<RunOptions, ReleaseRunOptions.slot>;
 using IoBindingHandle = Handle<IoBinding, ReleaseIoBinding.slot>;
 using TypeInfoHandle = Handle<TypeInfo, ReleaseTypeInfo.slot>;
 using MemoryInfoHandle = Handle<MemoryInfo, ReleaseMemoryInfo.slot>;
+using AllocatorHandle = Handle<Allocator, ReleaseAllocator.slot>;
 using CudaOptionsHandle = Handle<CudaOptions, ReleaseCudaOptions.slot>;
 
 }  // namespace sjd2::ort

@@ -1,6 +1,9 @@
 #include "ort/session.h"
 
+#include <algorithm>
+
 #include "ort/path.h"
+#include "ort/webgpu_provider.h"
 
 namespace sjd2::ort {
 namespace {
@@ -80,15 +83,70 @@ Graph::Graph(Library& library, const std::string& path, const GraphOptions& opti
   library.call(SetSessionGraphOptimizationLevel, settings.get(), 99);
   // Spinning threads on shared cores double the time of a pass: they steal from the one that works.
   library.call(AddSessionConfigEntry, settings.get(), "session.intra_op.allow_spinning", "0");
+  const auto open = [&] {
+    session_ = SessionHandle(library, open_session(library, path, settings.get()));
+  };
   if (options.cuda) {
+    turn_ = &own_turn_;
     append_cuda_provider(library, settings.get(), *options.cuda);
-    MemoryInfo* memory = nullptr;
-    library.call(CreateMemoryInfo, "Cuda", int{kDeviceAllocator}, options.cuda->device, 0, &memory);
-    gpu_memory_ = MemoryInfoHandle(library, memory);
+    open();
+    use_memory("Cuda", options.cuda->device);
+  } else if (options.webgpu) {
+    turn_ = &webgpu_turn();
+    const auto held = turn();
+    append_webgpu_provider(library, settings.get());
+    open();
+    use_memory(kWebGpuMemory, 0);
+  } else {
+    open();
   }
-  session_ = SessionHandle(library, open_session(library, path, settings.get()));
   inputs_ = describe(true);
   outputs_ = describe(false);
+  if (gpu_memory_.get()) find_host_inputs();
+}
+
+Graph::~Graph() {
+  const auto held = turn();
+  allocator_ = {};
+  session_ = {};
+}
+
+void Graph::use_memory(const char* name, int device) {
+  MemoryInfo* memory = nullptr;
+  library_.call(CreateMemoryInfo, name, int{kDeviceAllocator}, device, 0, &memory);
+  gpu_memory_ = MemoryInfoHandle(library_, memory);
+  Allocator* allocator = nullptr;
+  library_.call(CreateAllocator, session_.get(), memory, &allocator);
+  allocator_ = AllocatorHandle(library_, allocator);
+}
+
+ValueHandle Graph::allocate(const std::vector<int64_t>& shape, int element) const {
+  Allocator* allocator = allocator_.get();
+  if (!allocator) library_.call(GetAllocatorWithDefaultOptions, &allocator);
+  Value* value = nullptr;
+  library_.call(CreateTensorAsOrtValue, allocator, shape.data(), shape.size(), element, &value);
+  return ValueHandle(library_, value);
+}
+
+void Graph::find_host_inputs() {
+  if (!library_.at_least(1, 23)) {
+    throw Error(codes::kRuntime, "Expected ONNX Runtime 1.23 or newer for a GPU but " +
+                                     library_.path() + " is " + library_.version());
+  }
+  std::vector<const MemoryInfo*> places(inputs_.size());
+  library_.call(SessionGetMemoryInfoForInputs, session_.get(), places.data(), places.size());
+  const char* gpu = nullptr;
+  library_.call(MemoryInfoGetName, gpu_memory_.get(), &gpu);
+  for (size_t i = 0; i < places.size(); ++i) {
+    const char* name = nullptr;
+    if (places[i]) library_.call(MemoryInfoGetName, places[i], &name);
+    if (!name || std::string(name) != gpu) host_inputs_.push_back(inputs_[i].name);
+  }
+}
+
+bool Graph::reads_from_host(const std::string& input) const {
+  return !gpu_memory_.get() ||
+         std::find(host_inputs_.begin(), host_inputs_.end(), input) != host_inputs_.end();
 }
 
 std::vector<TensorSpec> Graph::describe(bool inputs) const {
@@ -176,15 +234,23 @@ void Binding::output(const std::string& name, ValueHandle value) {
   values_.push_back(std::move(value));
 }
 
-void Binding::in_place(const std::string& input, const std::string& output, ValueHandle value) {
-  graph_.library().call(BindInput, binding_.get(), input.c_str(), value.get());
-  this->output(output, std::move(value));
+void Binding::staged_input(const std::string& name, ValueHandle value) {
+  staged_.emplace_back(name, std::move(value));
+}
+
+void Binding::in_place(const std::string& input, const std::string& output, const Value* value) {
+  graph_.library().call(BindInput, binding_.get(), input.c_str(), value);
+  graph_.library().call(BindOutput, binding_.get(), output.c_str(), value);
 }
 
 void Binding::run(const Interrupt& interrupt) const {
+  const Library& library = graph_.library();
   interrupt.check();
+  for (const auto& [name, value] : staged_) {
+    library.call(BindInput, binding_.get(), name.c_str(), value.get());
+  }
   try {
-    graph_.library().call(RunWithBinding, graph_.session(), interrupt.options(), binding_.get());
+    library.call(RunWithBinding, graph_.session(), interrupt.options(), binding_.get());
   } catch (const Error&) {
     interrupt.check();
     throw;

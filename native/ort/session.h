@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ort/cuda_provider.h"
@@ -20,20 +22,35 @@ struct TensorSpec {
 
 struct GraphOptions {
   int threads = 0;  // threads inside one operator; 0 lets ONNX Runtime take one per physical core
-  std::optional<CudaProvider> cuda;  // none: the CPU provider
+  // At most one of them; none: the CPU provider.
+  std::optional<CudaProvider> cuda;
+  bool webgpu = false;
 };
 
 class Graph {
  public:
   Graph(Library& library, const std::string& path, const GraphOptions& options);
+  ~Graph();
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
 
   Library& library() const { return library_; }
   Session* session() const { return session_.get(); }
   const std::string& path() const { return path_; }
-  // Runs are queued on the engine's stream of a GPU and return before they are done.
-  bool on_gpu() const { return gpu_memory_.get() != nullptr; }
-  // Where the session's large tensors should lie.
-  const MemoryInfo* memory() const { return on_gpu() ? gpu_memory_.get() : library_.cpu_memory(); }
+  // The memory of the GPU that the session runs on; host memory on the CPU provider.
+  const MemoryInfo* memory() const {
+    return gpu_memory_.get() ? gpu_memory_.get() : library_.cpu_memory();
+  }
+  // A tensor in that memory, allocated by the provider. To be released before the graph is.
+  ValueHandle allocate(const std::vector<int64_t>& shape, int element) const;
+  // Whether the nodes that read an input want it in host memory, where they see what the host
+  // writes. Any other host tensor is copied when it is bound, and never again.
+  bool reads_from_host(const std::string& input) const;
+  // To be held by whoever binds, runs or releases: some providers take one thread at a time. Empty
+  // on the CPU, where runs overlap.
+  std::unique_lock<std::mutex> turn() const {
+    return turn_ ? std::unique_lock(*turn_) : std::unique_lock<std::mutex>();
+  }
   const std::vector<TensorSpec>& inputs() const { return inputs_; }
   const std::vector<TensorSpec>& outputs() const { return outputs_; }
   // Throws ERR_MODEL, with the names there are, when the graph has no such input or output.
@@ -42,12 +59,18 @@ class Graph {
 
  private:
   std::vector<TensorSpec> describe(bool inputs) const;
+  void use_memory(const char* name, int device);
+  void find_host_inputs();
 
   Library& library_;
   std::string path_;
+  mutable std::mutex own_turn_;
+  std::mutex* turn_ = nullptr;
   SessionHandle session_;
   MemoryInfoHandle gpu_memory_;
+  AllocatorHandle allocator_;
   std::vector<TensorSpec> inputs_, outputs_;
+  std::vector<std::string> host_inputs_;  // of a GPU's session: what its nodes read from the host
 };
 
 // For a dimension of `shape` below: fits whatever the graph says; has to change from run to run.
@@ -71,15 +94,20 @@ class Binding {
  public:
   explicit Binding(const Graph& graph);
   void input(const std::string& name, ValueHandle value);
+  // A tensor in host memory that nodes read from the GPU's: it is bound anew, and so copied, before
+  // every run.
+  void staged_input(const std::string& name, ValueHandle value);
   void output(const std::string& name, ValueHandle value);
   // The same tensor as input and as output: a KV cache that grows in place.
-  void in_place(const std::string& input, const std::string& output, ValueHandle value);
+  // The tensor stays the caller's.
+  void in_place(const std::string& input, const std::string& output, const Value* value);
   // Throws ERR_ABORTED once the interrupt has fired, before or meanwhile.
   void run(const Interrupt& interrupt) const;
 
  private:
   const Graph& graph_;
   std::vector<ValueHandle> values_;
+  std::vector<std::pair<std::string, ValueHandle>> staged_;
   IoBindingHandle binding_;
 };
 

@@ -2,7 +2,7 @@ import os from 'node:os';
 import { Command } from 'commander';
 import { loadModel } from '../load-model';
 import { DEFAULT_MODEL, shippedModels } from '../model/package';
-import { cudaMissing, probeCuda } from '../native/device';
+import { deviceMissing, probeCuda, probeWebGpu } from '../native/device';
 import { loadAddon } from '../native/loader';
 import { openRuntime } from '../native/runtime';
 import { EXIT } from './failure';
@@ -23,6 +23,8 @@ interface Device {
   usable: boolean;
   /** The GPU that was found. */
   gpu?: string;
+  /** It is a CPU that plays a GPU: right, and slow. */
+  software?: boolean;
   /** What is missing, and how to get it. */
   reason?: string;
 }
@@ -67,7 +69,8 @@ async function info(flags: InfoFlags): Promise<void> {
     runtime,
     devices: [
       { name: 'cpu', usable: !('error' in addon) && !('error' in runtime) },
-      await describeCuda(),
+      await describeGpu('webgpu'),
+      await describeGpu('cuda'),
     ],
     models: shippedModels(),
     model: await describeModel(flags),
@@ -86,15 +89,17 @@ function part<T>(look: () => T): Part<T> {
   }
 }
 
-async function describeCuda(): Promise<Device> {
+async function describeGpu(name: 'webgpu' | 'cuda'): Promise<Device> {
   try {
-    const { gpu, missing } = await probeCuda();
-    const device: Device = { name: 'cuda', usable: missing.length === 0 };
+    const report = await (name === 'cuda' ? probeCuda() : probeWebGpu());
+    const { gpu, missing } = report;
+    const device: Device = { name, usable: missing.length === 0 };
     if (gpu) device.gpu = gpu;
-    if (missing.length > 0) device.reason = cudaMissing(missing);
+    if ('software' in report && report.software) device.software = true;
+    if (missing.length > 0) device.reason = deviceMissing(name, missing);
     return device;
   } catch (error) {
-    return { name: 'cuda', usable: false, reason: (error as Error).message };
+    return { name, usable: false, reason: (error as Error).message };
   }
 }
 
@@ -138,8 +143,9 @@ function readable(report: Info): string {
     lines.push(['', runtime.path]);
     lines.push(['', runtime.providers.join(', ')]);
   }
-  for (const { name, usable, gpu, reason } of report.devices) {
-    const state = `${usable ? 'usable' : 'not usable'}${gpu ? `, ${gpu}` : ''}`;
+  for (const { name, usable, gpu, software, reason } of report.devices) {
+    const what = gpu ? `, ${gpu}${software ? ' (software: right, and slow)' : ''}` : '';
+    const state = `${usable ? 'usable' : 'not usable'}${what}`;
     lines.push([`device ${name}`, `${state}${reason ? `: ${reason}` : ''}`]);
   }
   lines.push(['models', report.models.join(', ') || 'none shipped']);

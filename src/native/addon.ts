@@ -17,6 +17,9 @@ export interface RuntimeInfo {
   providers: string[];
 }
 
+/** Where the transformer runs. */
+export type DeviceName = 'cpu' | 'webgpu' | 'cuda';
+
 /** What this machine has and lacks for the CUDA device. */
 export interface CudaReport {
   /** The GPU's name, compute capability and free memory; empty where none was found. */
@@ -27,11 +30,21 @@ export interface CudaReport {
   missing: string[];
 }
 
+/** What this machine has and lacks for the WebGPU device. */
+export interface WebGpuReport {
+  /** The adapter's name; empty where there is none, or none that could be named. */
+  gpu: string;
+  /** It is a CPU that plays a GPU. */
+  software: boolean;
+  /** One sentence for each thing that is missing, and what to install. */
+  missing: string[];
+}
+
 export interface NativeModelOptions {
   /** Path of ONNX Runtime's shared library. */
   runtime: string;
-  /** Where the transformer and the kernels run; `probeCuda` tells whether `cuda` can be had. */
-  device: 'cpu' | 'cuda';
+  /** `probeCuda` and `probeWebGpu` tell whether `cuda` and `webgpu` can be had. */
+  device: DeviceName;
   /** Threads inside one operator of the image decoder; 0 lets ONNX Runtime choose. */
   threads: number;
   hidden: number;
@@ -196,6 +209,7 @@ export interface Addon {
   minimumRuntime: string;
   /** `path` of ONNX Runtime's shared library. */
   probeCuda(path: string): Promise<CudaReport>;
+  probeWebGpu(path: string): Promise<WebGpuReport>;
   Model: new (options: NativeModelOptions) => NativeModel;
   noise(args: NativeNoise): void;
   noiseAsync(args: NativeNoise): Promise<void>;
