@@ -45,9 +45,9 @@ def packages():
     )
 
 
-def export(root, package, fixture, data):
+def export(root, tokenizer, package, fixture, data):
     """The last steps: the package, and its check against PyTorch."""
-    final = ["--checkpoint", root / "distilled/ema.pt", "--tokenizer", root / "image_tokenizer"]
+    final = ["--checkpoint", root / "distilled/ema.pt", "--tokenizer", tokenizer]
     command = [sys.executable, SCRIPTS / "export/package.py", *final, *data, "--out", package]
     check = [sys.executable, SCRIPTS / "export/parity.py", *final, "--package", package]
     return [("package", None, command), ("parity", None, [*check, "--fixture", fixture])]
@@ -55,7 +55,9 @@ def export(root, package, fixture, data):
 
 def scene_steps(root, package, fixture, tiny):
     """The model that composes: as `drawing_steps`, with scenes that are made up as they are drawn."""
-    scenes, tokenizer = root / "scenes", root / "image_tokenizer"
+    scenes, tokenizer, decoder = (
+        root / name for name in ("scenes", "image_tokenizer", "image_decoder")
+    )
     small = ["--tiny"] if tiny else []
     python, train = [sys.executable], SCRIPTS / "train"
     pretraining, finetuning, distilling = (40, 30, 20) if tiny else (30_000, 12_000, 3_000)
@@ -104,7 +106,13 @@ def scene_steps(root, package, fixture, tiny):
         stage("pretrained", None, pretraining, "--decay-from", 0.6, "--decay-to", 0.2),
         stage("finetuned", "pretrained", finetuning, *FINETUNING),
         stage("distilled", "finetuned", distilling, *DISTILLING),
-    ] + export(root, package, fixture, ["--scenes", scenes])
+        (
+            "image decoder",
+            decoder / "tokenizer.pt",
+            [*python, train / "train_image_tokenizer.py", "--scenes", scenes, "--out", decoder]
+            + ["--decoder-of", tokenizer, "--steps", 40 if tiny else 4000, "--seed", 2],
+        ),
+    ] + export(root, decoder, package, fixture, ["--scenes", scenes])
 
 
 def drawing_steps(root, package, fixture, tiny):
@@ -172,7 +180,7 @@ def drawing_steps(root, package, fixture, tiny):
             + ["--noise", 0.35, "--blind", 0.25, "--drafts", 0.25, "--dropout", 0]
             + ["--lr-scale", 0.3, "--decay-from", 0, "--decay-to", 0.02, "--seed", 3, *small],
         ),
-    ] + export(root, package, fixture, ["--data", data])
+    ] + export(root, tokenizer, package, fixture, ["--data", data])
 
 
 def run(commands, show):

@@ -2,6 +2,8 @@
 
 python scripts/train/train_image_tokenizer.py --data training/data --out training/image_tokenizer
 python scripts/train/train_image_tokenizer.py --scenes DIR/scenes --out DIR/image_tokenizer
+python scripts/train/train_image_tokenizer.py --scenes DIR/scenes --out DIR/image_decoder \\
+    --decoder-of DIR/image_tokenizer      the same tokens, better pictures: only the decoder learns
 """
 
 import argparse
@@ -22,6 +24,7 @@ from catalogue import Catalogue
 from compose import collage
 from image_tokenizer import ImageTokenizer
 from run_log import RunLog
+from tokenize_pictures import load_tokenizer
 
 PLAIN_STEPS = 80  # plain autoencoding first: codes are initialised from vectors that mean something
 
@@ -31,6 +34,11 @@ def parse():
     parser.add_argument("--data", type=Path, default=Path("training/data"))
     parser.add_argument("--scenes", type=Path, help="sprites of 128x128 scenes, instead of --data")
     parser.add_argument("--out", type=Path, default=Path("training/image_tokenizer"))
+    parser.add_argument(
+        "--decoder-of",
+        type=Path,
+        help="a trained tokenizer, whose encoder and codes stay as they are",
+    )
     parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=2e-3)
@@ -129,8 +137,12 @@ def train(options):
     valid = data.validation().to(precision.DEVICE)
     widths = [32, 16, 8][: len(data.widths)] if options.tiny else data.widths
     model = ImageTokenizer(options.codes or data.codes, widths=widths)
+    if options.decoder_of:
+        model = load_tokenizer(options.decoder_of)
+        model.encoder.requires_grad_(False)
     model = model.to(precision.DEVICE, memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=options.lr, betas=(0.9, 0.98))
+    learning = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(learning, lr=options.lr, betas=(0.9, 0.98))
     checkpoint = options.out / "checkpoint.pt"
     step, seconds = 0, 0.0
     if checkpoint.exists():
@@ -162,7 +174,10 @@ def train(options):
         image = image.contiguous(memory_format=torch.channels_last)
         with precision.mixed():
             vectors, (b, h, w) = model.vectors(image)
-            if step < PLAIN_STEPS:
+            if options.decoder_of:
+                quantised = model.codebook.codes[model.codebook.nearest(vectors)]
+                commitment = 0.0
+            elif step < PLAIN_STEPS:
                 quantised, commitment = vectors, vectors.square().mean() * 1e-3
             else:
                 if step == PLAIN_STEPS:
@@ -176,11 +191,11 @@ def train(options):
         loss = reconstruction_loss(output.float(), image)
         optimiser.zero_grad()
         (loss + 0.1 * commitment).backward()
-        ranks.average_gradients(list(model.parameters()))
-        deviation = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        ranks.average_gradients(learning)
+        deviation = torch.nn.utils.clip_grad_norm_(learning, 1.0)
         optimiser.step()
         # Restarts stop late in the run: the decoder needs codes that stand still.
-        if step >= PLAIN_STEPS and progress < 0.9:
+        if step >= PLAIN_STEPS and progress < 0.9 and not options.decoder_of:
             model.codebook.patience = 15 if progress < 0.7 else 200
             restarted += model.codebook.follow(vectors.detach(), indices)
         running += loss.item()
