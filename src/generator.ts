@@ -283,6 +283,7 @@ export class ImageGenerator {
   async dispose(): Promise<void> {
     this.operations.end();
     this.native.dispose();
+    this.model.tables.text.dispose();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
 import { ImageGenerator } from './generator';
-import { DEFAULT_MODEL, type ModelPackage, readModelPackage } from './model/package';
+import { DEFAULT_MODEL, findModel, type ModelPackage, readModelPackage } from './model/package';
+import { isPublished, readPublished } from './model/published';
 import type { DeviceName, NativeModelOptions } from './native/addon';
 import { checkDevice } from './native/device';
 import { loadAddon } from './native/loader';
@@ -46,7 +47,8 @@ export interface LoadProgress {
 
 /**
  * Loads a model package from disk; nothing is ever downloaded.
- * @param model Name of a shipped model or a folder with a model.json. Default `emoji`.
+ * @param model Name of a shipped model, a folder with a model.json, or a Janus folder as it is
+ *   published for transformers.js (config.json, onnx/). Default `emoji`.
  * @throws {Sjd2Error} ERR_MODEL for a missing or damaged package, ERR_DEVICE, ERR_ADDON,
  *   ERR_RUNTIME, ERR_ARGUMENT.
  */
@@ -71,10 +73,14 @@ export async function loadModel(
 
   report('package', 0);
   try {
-    const contents = await readModelPackage(model, verify, signal);
-    report('graphs', 1);
     const { addon } = loadAddon();
     const runtime = openRuntime();
+    const openGraph = (path: string) => new addon.Graph(runtime.path, path, threads);
+    const folder = findModel(model);
+    const contents = isPublished(folder)
+      ? await readPublished(folder, openGraph)
+      : await readModelPackage(folder, verify, signal);
+    report('graphs', 1);
     const place = device === 'auto' ? 'cpu' : device;
     await checkDevice(place);
     const half = computesInHalf(contents, precision, place);
@@ -91,10 +97,18 @@ export async function loadModel(
 }
 
 function computesInHalf(
-  { folder, manifest }: ModelPackage,
+  { folder, manifest, published }: ModelPackage,
   precision: (typeof PRECISIONS)[number],
   device: DeviceName,
 ): boolean {
+  if (published) {
+    if (device === 'cpu' && precision !== 'fp16') return false;
+    throw new Sjd2Error(
+      'ERR_ARGUMENT',
+      `${folder}: graphs as transformers.js publishes them run on device cpu, in the types that they ` +
+        'have: scripts/export/export.py makes packages for other devices and precisions',
+    );
+  }
   const { halfDecoder } = manifest.files;
   if (precision === 'fp16' && !halfDecoder) {
     throw new Sjd2Error(
@@ -117,7 +131,7 @@ function decoderPaths({ manifest, files }: ModelPackage, half: boolean): Record<
 }
 
 function nativeOptions(
-  { manifest, tables, files }: ModelPackage,
+  { manifest, tables, files, published }: ModelPackage,
   decoders: Record<string, string>,
   runtime: string,
   device: DeviceName,
@@ -134,6 +148,10 @@ function nativeOptions(
     kvHeads: manifest.kvHeads,
     headSize: manifest.headSize,
     decoders,
+    languageModel: published?.languageModel ?? '',
+    head: published?.head ?? '',
+    imageInput: published ? 'generated_tokens' : 'tokens',
+    imageOutput: published ? 'decoded_image' : 'image',
     imageDecoder: files.pathOf(manifest.files.imageDecoder),
     imageTokens: manifest.image.rows * manifest.image.columns,
     imageWidth: manifest.image.width,

@@ -3,6 +3,7 @@
 #include "addon/cuda.h"
 #include "addon/environment.h"
 #include "addon/generation.h"
+#include "addon/graph.h"
 #include "addon/interrupt.h"
 #include "addon/kernels.h"
 #include "addon/model.h"
@@ -56,6 +57,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("loadedRuntimes", Napi::Function::New(env, loaded_runtimes, "loadedRuntimes"));
   exports.Set("minimumRuntime", ort::kMinimumVersion);
   exports.Set("Model", Model::define(env));
+  exports.Set("Graph", GraphObject::define(env));
   define_kernels(env, exports);
   define_cuda(env, exports);
   define_webgpu(env, exports);

@@ -106,13 +106,13 @@ Napi::Value GenerationObject::create(Napi::Env env, std::shared_ptr<ModelCore> m
     wrong(env, "initial", "0 to 4");
   }
   if (settings.capacity < 1 || settings.prompt_length < 1) wrong(env, "capacity", "at least 1");
-  const OnnxDecoder* decoder = model->loaded_decoder(rows, threads);
-  if (!decoder) throw Error(codes::kState, "load(rows, threads) has not finished");
-  auto transformer = std::make_unique<OnnxTransformer>(
-      *decoder, settings.prompt_length + settings.capacity - 1, settings.capacity, interrupt);
+  auto transformer =
+      model->transformer(rows, threads, settings.prompt_length + settings.capacity - 1,
+                         settings.capacity, settings.prompt_length + settings.length, interrupt);
+  if (!transformer) throw Error(codes::kState, "load(rows, threads) has not finished");
   auto core = std::make_shared<Core>();
-  core->generation = std::make_unique<Generation>(
-      std::move(settings), model->table(), std::move(transformer), decoder->placement().windows());
+  core->generation = std::make_unique<Generation>(std::move(settings), model->table(),
+                                                  std::move(transformer), model->windows());
   core->model = std::move(model);
   core->interrupt = std::move(interrupt);
   Napi::Object object = Environment::of(env).generation.New({});

@@ -24,12 +24,13 @@ Pixels run_image_decoder(ModelCore& core, const std::vector<int32_t>& tokens,
   pixels.shape = {1, 3, core.image_height, core.image_width};
   pixels.values.resize(3 * pixels.shape[2] * pixels.shape[3]);
   ort::Binding binding(graph);
-  binding.input("tokens", ort::borrow_tensor(library, library.cpu_memory(), ids.data(),
-                                             ids.size() * sizeof(int64_t), {1, int64_t(ids.size())},
-                                             ort::kInt64));
-  binding.output("image", ort::borrow_tensor(library, library.cpu_memory(), pixels.values.data(),
-                                             pixels.values.size() * sizeof(float), pixels.shape,
-                                             ort::kFloat32));
+  binding.input(core.image_input, ort::borrow_tensor(library, library.cpu_memory(), ids.data(),
+                                                     ids.size() * sizeof(int64_t),
+                                                     {1, int64_t(ids.size())}, ort::kInt64));
+  binding.output(
+      core.image_output,
+      ort::borrow_tensor(library, library.cpu_memory(), pixels.values.data(),
+                         pixels.values.size() * sizeof(float), pixels.shape, ort::kFloat32));
   binding.run(interrupt);
   return pixels;
 }
@@ -53,18 +54,54 @@ Lazy<OnnxDecoder>& ModelCore::slot(int32_t rows, int32_t threads) {
   return decoders_[{rows, threads}];
 }
 
-const OnnxDecoder* ModelCore::loaded_decoder(int32_t rows, int32_t threads) {
-  return slot(rows, threads).ready();
+Lazy<GrowingDecoder>& ModelCore::growing_slot(int32_t threads) {
+  std::lock_guard lock(slots_mutex_);
+  return growing_[threads];
 }
 
-const OnnxDecoder& ModelCore::decoder(int32_t rows, int32_t threads) {
+std::unique_ptr<Transformer> ModelCore::transformer(
+    int32_t rows, int32_t threads, int32_t max_inputs, int32_t max_logits, int32_t positions,
+    std::shared_ptr<const ort::Interrupt> interrupt) {
+  if (!language_model_path.empty()) {
+    const GrowingDecoder* decoder = growing_slot(threads).ready();
+    if (!decoder) return nullptr;
+    return std::make_unique<GrowingTransformer>(*decoder, rows, max_inputs, max_logits, positions,
+                                                std::move(interrupt));
+  }
+  const OnnxDecoder* decoder = slot(rows, threads).ready();
+  if (!decoder) return nullptr;
+  return std::make_unique<OnnxTransformer>(*decoder, max_inputs, max_logits, std::move(interrupt));
+}
+
+WindowFactory ModelCore::windows() const { return placement_.ready()->windows(); }
+
+void ModelCore::load(int32_t rows, int32_t threads) {
+  if (language_model_path.empty()) {
+    load_decoder(rows, threads);
+  } else {
+    load_growing(threads);
+  }
+}
+
+void ModelCore::load_growing(int32_t threads) {
+  placement_.get([&] { return place(); });
+  growing_slot(threads).get([&] {
+    ort::GraphOptions options = graph_options;
+    options.threads = threads;
+    return std::make_unique<GrowingDecoder>(
+        *runtime, language_model_path, head_path,
+        GrowingShape{shape.transformer, shape.layers, shape.kv_heads, shape.head_size}, options);
+  });
+}
+
+void ModelCore::load_decoder(int32_t rows, int32_t threads) {
   const auto path = decoder_paths.find(rows);
   if (path == decoder_paths.end()) {
     throw Error(codes::kModel,
                 "The model package has no decoder for " + std::to_string(rows) + " rows");
   }
   Placement& placement = placement_.get([&] { return place(); });
-  return slot(rows, threads).get([&] {
+  slot(rows, threads).get([&] {
     DecoderShape wanted = shape;
     wanted.transformer.rows = rows;
     ort::GraphOptions options = graph_options;
@@ -80,9 +117,9 @@ const OnnxDecoder& ModelCore::decoder(int32_t rows, int32_t threads) {
 const ort::Graph& ModelCore::image_decoder() {
   return image_decoder_.get([&] {
     auto graph = std::make_unique<ort::Graph>(*runtime, image_decoder_path, graph_options);
-    ort::expect_input(*graph, "tokens", ort::kInt64, {1, image_tokens});
+    ort::expect_input(*graph, image_input, ort::kInt64, {1, image_tokens});
     ort::expect_input_count(*graph, 1);
-    ort::expect_output(*graph, "image", ort::kFloat32, {1, 3, image_height, image_width});
+    ort::expect_output(*graph, image_output, ort::kFloat32, {1, 3, image_height, image_width});
     return graph;
   });
 }
@@ -117,7 +154,11 @@ Model::Model(const Napi::CallbackInfo& info) : Tagged<Model>(info) {
       const std::string key = rows.Get(i).As<Napi::String>().Utf8Value();
       core->decoder_paths[std::atoi(key.c_str())] = string_field(decoders, key.c_str());
     }
+    core->language_model_path = string_field(options, "languageModel");
+    core->head_path = string_field(options, "head");
     core->image_decoder_path = string_field(options, "imageDecoder");
+    core->image_input = string_field(options, "imageInput");
+    core->image_output = string_field(options, "imageOutput");
     core->image_tokens = integer_field(options, "imageTokens");
     core->image_width = integer_field(options, "imageWidth");
     core->image_height = integer_field(options, "imageHeight");
@@ -153,7 +194,7 @@ Napi::Value Model::load(const Napi::CallbackInfo& info) {
   return PromiseWorker<bool>::run(
       info.Env(), "sjd2.load",
       [core = core(info.Env()), rows, threads] {
-        core->decoder(rows, threads);
+        core->load(rows, threads);
         core->image_decoder();
         return true;
       },

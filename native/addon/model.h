@@ -9,6 +9,7 @@
 
 #include "addon/lazy.h"
 #include "addon/setup.h"
+#include "decode/growing_transformer.h"
 #include "decode/onnx_transformer.h"
 #include "decode/placement.h"
 
@@ -22,7 +23,10 @@ struct ModelCore {
   ort::GraphOptions graph_options;
   DecoderShape shape;  // its rows are set per graph
   std::map<int32_t, std::string> decoder_paths;
-  std::string image_decoder_path;
+  // In place of decoders by rows: graphs as transformers.js publishes them, see
+  // growing_transformer.h.
+  std::string language_model_path, head_path;
+  std::string image_decoder_path, image_input, image_output;
   int64_t image_tokens = 0, image_width = 0, image_height = 0;
   std::vector<float> embedding, mean, std;
 
@@ -31,19 +35,27 @@ struct ModelCore {
             shape.transformer.hidden};
   }
   // These load on first use, in a worker: they may take long, and wait for another one's load.
-  const OnnxDecoder& decoder(int32_t rows, int32_t threads);
+  void load(int32_t rows, int32_t threads);
   const ort::Graph& image_decoder();
-  // What `decoder` has loaded, or null; never waits.
-  const OnnxDecoder* loaded_decoder(int32_t rows, int32_t threads);
+  // For a generation, over what `load` has loaded; null before that. Never waits.
+  std::unique_ptr<Transformer> transformer(int32_t rows, int32_t threads, int32_t max_inputs,
+                                           int32_t max_logits, int32_t positions,
+                                           std::shared_ptr<const ort::Interrupt> interrupt);
+  // For a generation, after `load`.
+  WindowFactory windows() const;
 
  private:
   std::unique_ptr<Placement> place() const;
+  void load_decoder(int32_t rows, int32_t threads);
+  void load_growing(int32_t threads);
   Lazy<OnnxDecoder>& slot(int32_t rows, int32_t threads);
+  Lazy<GrowingDecoder>& growing_slot(int32_t threads);
 
   // First, so that it outlives the sessions that use its stream.
   Lazy<Placement> placement_;
   std::mutex slots_mutex_;  // of the map, not of what is in it
   std::map<std::pair<int32_t, int32_t>, Lazy<OnnxDecoder>> decoders_;
+  std::map<int32_t, Lazy<GrowingDecoder>> growing_;  // by threads
   Lazy<ort::Graph> image_decoder_;
 };
 

@@ -40,7 +40,14 @@ struct ApiBase {
 // 1.16 and everything after.
 inline constexpr uint32_t kApiVersion = 16;
 
-enum ElementKind : int { kFloat32 = 1, kInt32 = 6, kInt64 = 7, kFloat16 = 10, kBFloat16 = 16 };
+enum ElementKind : int {
+  kFloat32 = 1,
+  kInt32 = 6,
+  kInt64 = 7,
+  kBool = 9,
+  kFloat16 = 10,
+  kBFloat16 = 16
+};
 enum StatusCode : int { kFail = 1 };
 enum HardwareKind : int { kGpuHardware = 1 };
 enum AllocatorKind : int { kDeviceAllocator = 0, kArenaAllocator = 1 };

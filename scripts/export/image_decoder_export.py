@@ -7,8 +7,8 @@ import onnx
 import torch
 
 
-def export_image_decoder(module, image, path):
-    """`image` is the manifest's: it says how many tokens there are."""
+def export_image_decoder(module, image, path, names=("tokens", "image")):
+    """`image` is the manifest's: it says how many tokens there are. `names` are of input and output."""
     tokens = torch.zeros(2, image["rows"] * image["columns"], dtype=torch.int64)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -16,8 +16,8 @@ def export_image_decoder(module, image, path):
         program = torch.onnx.export(
             module,
             (tokens,),
-            input_names=["tokens"],
-            output_names=["image"],
+            input_names=[names[0]],
+            output_names=[names[1]],
             dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
             opset_version=20,
             dynamo=True,

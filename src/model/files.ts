@@ -51,6 +51,11 @@ export class PackageFiles {
     return new PackageFiles(places);
   }
 
+  /** Files that nobody has listed with hashes, by the names that a manifest gives them. */
+  static unchecked(places: ReadonlyMap<string, string>): PackageFiles {
+    return new PackageFiles(places);
+  }
+
   /** Where one of the manifest's files really lies. */
   pathOf(file: ManifestFile): string {
     return this.places.get(file.path) as string;

@@ -7,6 +7,7 @@ import { PACKAGE_ROOT } from '../native/loader';
 import { PackageFiles } from './files';
 import { type Manifest, manifestSchema } from './manifest';
 import { type PromptEncoder, readPromptEncoder } from './prompt';
+import { isPublished } from './published';
 import { readTables, type Tables } from './tables';
 
 export const DEFAULT_MODEL = 'emoji';
@@ -23,6 +24,14 @@ export interface ModelPackage {
   files: PackageFiles;
   tables: Tables;
   prompts: PromptEncoder;
+  /** Graphs in the layout of transformers.js; else null. */
+  published: PublishedGraphs | null;
+}
+
+/** Paths of a language model whose KV cache grows, and of its head. */
+export interface PublishedGraphs {
+  languageModel: string;
+  head: string;
 }
 
 /** The models that ship with this package. */
@@ -42,26 +51,27 @@ export async function readModelPackage(
   verify: boolean,
   signal?: AbortSignal,
 ): Promise<ModelPackage> {
-  const folder = findFolder(model);
+  const folder = findModel(model);
   const { manifest, sha256 } = await readManifest(path.join(folder, 'model.json'));
   const files = await PackageFiles.check(folder, manifest, verify, signal);
   const tables = await readTables(files.pathOf(manifest.files.tables), manifest);
   const tokenizer = files.pathOf(manifest.files.tokenizer);
   const prompts = await readPromptEncoder(tokenizer, tables.text.vocabulary, manifest);
-  return { folder, manifest, sha256, files, tables, prompts };
+  return { folder, manifest, sha256, files, tables, prompts, published: null };
 }
 
-function findFolder(model: unknown): string {
+/** A folder with a model.json, or one that `isPublished`. */
+export function findModel(model: unknown): string {
   if (typeof model !== 'string' || model === '') {
     throw unexpected('model', 'the name of a shipped model or a folder', model);
   }
   for (const folder of [path.join(PACKAGE_ROOT, 'models', model), path.resolve(model)]) {
-    if (existsSync(path.join(folder, 'model.json'))) return folder;
+    if (existsSync(path.join(folder, 'model.json')) || isPublished(folder)) return folder;
   }
   throw new Sjd2Error(
     'ERR_MODEL',
     `Expected model to be one of ${shippedModels().join(', ') || '(none shipped)'} or a folder ` +
-      `with a model.json, but found no ${path.join(path.resolve(model), 'model.json')}`,
+      `with a model.json, or with a config.json and onnx/, but found no ${path.join(path.resolve(model), 'model.json')}`,
   );
 }
 

@@ -15,21 +15,28 @@ export interface Tables {
   std: Float32Array;
 }
 
-/**
- * The text embedding [Vt, d]. It may be larger than all else that a generation keeps in memory, and a
- * prompt needs a few dozen rows of it: they are read when they are asked for.
- */
-export class TextTable {
-  constructor(
-    private readonly path: string,
-    /** Rows Vt. */
-    readonly vocabulary: number,
-  ) {}
-
+/** The text embedding [Vt, d], from which a prompt needs a few dozen rows. */
+export interface TextTable {
+  /** Rows Vt. */
+  readonly vocabulary: number;
   /**
    * The input rows [ids, d] of a prompt.
    * @throws {Sjd2Error} ERR_MODEL for a value that is not finite.
    */
+  rows(ids: readonly number[]): Promise<Float32Array>;
+  dispose(): void;
+}
+
+/**
+ * A table in a file, read when it is asked for: it may be larger than all else that a generation keeps
+ * in memory.
+ */
+class StoredText implements TextTable {
+  constructor(
+    private readonly path: string,
+    readonly vocabulary: number,
+  ) {}
+
   async rows(ids: readonly number[]): Promise<Float32Array> {
     const file = await SafetensorsFile.open(this.path);
     try {
@@ -43,6 +50,8 @@ export class TextTable {
       await file.close();
     }
   }
+
+  dispose(): void {}
 }
 
 const TEXT = 'text_embedding';
@@ -68,7 +77,7 @@ async function tablesOf(file: SafetensorsFile, manifest: Manifest): Promise<Tabl
   const [vocabulary] = checkShape(file, TEXT, [null, d]);
   const tables = {
     imageEmbedding: (await take(file, 'image_embedding', [manifest.image.vocabulary, d])).data,
-    text: new TextTable(file.path, vocabulary as number),
+    text: new StoredText(file.path, vocabulary as number),
   };
   if (!manifest.denoising) {
     const mean = new Float32Array(d);

@@ -55,7 +55,13 @@ export interface NativeModelOptions {
   headSize: number;
   /** Decoder graphs by number of rows: `{ '1': path, '2': path }`. */
   decoders: Record<string, string>;
+  /** In place of `decoders`, else empty: a language model and its head as transformers.js has them. */
+  languageModel: string;
+  head: string;
   imageDecoder: string;
+  /** Names of its input and output. */
+  imageInput: string;
+  imageOutput: string;
   /** Tokens that the image decoder must take. */
   imageTokens: number;
   /** Pixels that the image decoder must give. */
@@ -201,6 +207,30 @@ export interface NativeVerifyResult {
   kept: number;
 }
 
+/** A tensor that goes into a graph: BigInt64Array is int64, Float32Array float32, Uint8Array bool. */
+export interface NativeFeed {
+  name: string;
+  shape: number[];
+  data: BigInt64Array | Float32Array | Uint8Array;
+}
+
+export interface NativeTensorSpec {
+  name: string;
+  /** ONNX's number of the type. */
+  element: number;
+  /** -1 for a symbolic dimension. */
+  shape: number[];
+}
+
+/** Any graph, for what is run once per model or prompt. On the CPU. */
+export interface NativeGraph {
+  /** Loads it on first use. */
+  open(): Promise<{ inputs: NativeTensorSpec[]; outputs: NativeTensorSpec[] }>;
+  /** One float32 output; `feeds` are all inputs there are. */
+  run(feeds: NativeFeed[], output: { name: string; shape: number[] }): Promise<Float32Array>;
+  dispose(): void;
+}
+
 export interface Addon {
   openRuntime(path: string): RuntimeInfo;
   /** The ONNX Runtimes that this process holds, whoever loaded them, in the order of loading. */
@@ -211,6 +241,12 @@ export interface Addon {
   probeCuda(path: string): Promise<CudaReport>;
   probeWebGpu(path: string): Promise<WebGpuReport>;
   Model: new (options: NativeModelOptions) => NativeModel;
+  /** `runtime` is the path of ONNX Runtime's shared library. */
+  Graph: new (
+    runtime: string,
+    path: string,
+    threads: number,
+  ) => NativeGraph;
   noise(args: NativeNoise): void;
   noiseAsync(args: NativeNoise): Promise<void>;
   verify(args: NativeVerify): NativeVerifyResult;

@@ -26,8 +26,9 @@ TEXT = "model.language_model"
 
 
 class Pixels(nn.Module):
-    def __init__(self, vq):
+    def __init__(self, vq, limit=True):
         super().__init__()
+        self.limit = limit
         self.quantize, self.post_quant_conv, self.decoder = (
             vq.quantize,
             vq.post_quant_conv,
@@ -36,7 +37,8 @@ class Pixels(nn.Module):
 
     def forward(self, tokens):
         codes = self.quantize.get_codebook_entry(tokens)
-        return self.decoder(self.post_quant_conv(codes)).clamp(-1, 1)
+        image = self.decoder(self.post_quant_conv(codes))
+        return image.clamp(-1, 1) if self.limit else image
 
 
 class Janus(Family):
@@ -153,6 +155,6 @@ class Janus(Family):
         shape = (self.vq.num_embeddings, self.text.hidden_size)
         return {"image_embedding": (shape, self.image_embedding()), "text_embedding": text}
 
-    def image_decoder(self):
+    def image_decoder(self, limit=True):
         model = self.checkpoint.load(JanusVQVAE(self.vq), "model.vqmodel.")
-        return Pixels(model).eval()
+        return Pixels(model, limit).eval()

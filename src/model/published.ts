@@ -1,0 +1,244 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { Sjd2Error, shown } from '../errors';
+import type { NativeFeed, NativeGraph } from '../native/addon';
+import { PackageFiles } from './files';
+import { type Manifest, manifestSchema } from './manifest';
+import type { ModelPackage } from './package';
+import { readPromptEncoder } from './prompt';
+import type { TextTable } from './tables';
+
+export type OpenGraph = (path: string) => NativeGraph;
+
+const PARTS = [
+  'prepare_inputs_embeds',
+  'language_model',
+  'gen_head',
+  'gen_img_embeds',
+  'image_decode',
+] as const;
+
+/** How file names end, by type, in the order of preference: the most exact first. */
+const SUFFIXES = ['', '_fp16', '_quantized', '_int8', '_uint8', '_q4', '_q4f16', '_bnb4'];
+
+/** Positions of the KV cache that are for the prompt; the published models take 16,384 in all. */
+const PROMPT = 512;
+
+const count = z.int().min(1);
+
+/** Janus' config.json; what it leaves out are LlamaConfig's defaults. */
+const configSchema = z.object({
+  model_type: z.literal('multi_modality'),
+  language_config: z.object({
+    hidden_size: count.default(4096),
+    num_hidden_layers: count.default(32),
+    num_attention_heads: count.default(32),
+    num_key_value_heads: count.optional(),
+    head_dim: count.optional(),
+    vocab_size: count,
+  }),
+  gen_vision_config: z.object({ params: z.object({ image_token_size: count }) }),
+});
+
+const processorSchema = z.object({
+  image_start_tag: z.string().default('<begin_of_image>'),
+  pad_tag: z.string().default('<｜▁pad▁｜>'),
+  num_image_tokens: count.default(576),
+});
+
+const preprocessorSchema = z.object({ image_size: count.default(384) });
+
+/** The authors' template (generation_inference.py of deepseek-ai/Janus). */
+const TEMPLATE = '<｜begin▁of▁sentence｜><|User|>: {prompt}\n\n<|Assistant|>:';
+
+/** Whether a folder is laid out as transformers.js publishes models. */
+export function isPublished(folder: string): boolean {
+  return (
+    !existsSync(path.join(folder, 'model.json')) &&
+    existsSync(path.join(folder, 'config.json')) &&
+    existsSync(path.join(folder, 'onnx'))
+  );
+}
+
+/**
+ * A Janus folder as it is published for transformers.js (onnx-community/Janus-Pro-1B-ONNX), without
+ * conversion. Guidance, sampler and unconditional prompt are those of the model's authors.
+ * @throws {Sjd2Error} ERR_MODEL naming file and field.
+ */
+export async function readPublished(folder: string, openGraph: OpenGraph): Promise<ModelPackage> {
+  const config = await read(folder, 'config.json', configSchema);
+  const processor = await read(folder, 'processor_config.json', processorSchema);
+  const preprocessor = await read(folder, 'preprocessor_config.json', preprocessorSchema);
+  const parts = Object.fromEntries(PARTS.map((part) => [part, findPart(folder, part)])) as Record<
+    (typeof PARTS)[number],
+    string
+  >;
+  const manifest = describe(folder, config, processor, preprocessor.image_size);
+  const tokenizer = path.join(folder, 'tokenizer.json');
+  if (!existsSync(tokenizer)) throw fault(tokenizer, 'expected a file, found none');
+  const files = PackageFiles.unchecked(
+    new Map([
+      ['image_decode', parts.image_decode],
+      ['language_model', parts.language_model],
+      ['tokenizer', tokenizer],
+    ]),
+  );
+  const { hiddenSize } = manifest;
+  const text = new ComputedText(
+    openGraph(parts.prepare_inputs_embeds),
+    config.language_config.vocab_size,
+    hiddenSize,
+    preprocessor.image_size,
+    processor.num_image_tokens,
+  );
+  const prompts = await readPromptEncoder(tokenizer, text.vocabulary, manifest);
+  const tables = {
+    imageEmbedding: await imageTable(openGraph, parts.gen_img_embeds, manifest),
+    text,
+    timestepEmbedding: null,
+    mean: new Float32Array(hiddenSize),
+    std: new Float32Array(hiddenSize).fill(1),
+  };
+  const published = { languageModel: parts.language_model, head: parts.gen_head };
+  const sha256 = createHash('sha256')
+    .update(JSON.stringify([config, parts]))
+    .digest('hex');
+  return { folder, manifest, sha256, files, tables, prompts, published };
+}
+
+async function read<T>(folder: string, name: string, schema: z.ZodType<T>): Promise<T> {
+  const file = path.join(folder, name);
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw fault(file, `expected JSON: ${shown((error as Error).message)}`);
+  }
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  throw fault(file, shown(problems.join('; ')));
+}
+
+/** The most exact of the files that a part may be. */
+function findPart(folder: string, part: string): string {
+  const names = SUFFIXES.map((suffix) => `${part}${suffix}.onnx`);
+  const places = names.map((name) => path.join(folder, 'onnx', name));
+  const found = places.find((place) => existsSync(place));
+  if (found) return found;
+  throw fault(path.join(folder, 'onnx'), `expected one of ${names.join(', ')}, found none`);
+}
+
+function describe(
+  folder: string,
+  config: z.infer<typeof configSchema>,
+  processor: z.infer<typeof processorSchema>,
+  pixels: number,
+): Manifest {
+  const { language_config: language } = config;
+  const side = Math.sqrt(processor.num_image_tokens);
+  const heads = language.num_attention_heads;
+  const entry = (name: string) => ({ path: name, sha256: '0'.repeat(64) });
+  const result = manifestSchema.safeParse({
+    format: 'sjd2-model',
+    version: 2,
+    family: 'janus',
+    name: path.basename(folder),
+    license: 'see the folder',
+    hiddenSize: language.hidden_size,
+    layers: language.num_hidden_layers,
+    heads,
+    kvHeads: language.num_key_value_heads ?? heads,
+    headSize: language.head_dim ?? language.hidden_size / heads,
+    maxLength: PROMPT + processor.num_image_tokens,
+    image: {
+      vocabulary: config.gen_vision_config.params.image_token_size,
+      rows: side,
+      columns: side,
+      width: pixels,
+      height: pixels,
+    },
+    prompt: {
+      kind: 'template',
+      template: TEMPLATE + processor.image_start_tag,
+      unconditional: { kind: 'pad', token: processor.pad_tag },
+    },
+    sampler: { guidance: 5, temperature: 1, topK: 0, topP: 1 },
+    denoising: null,
+    cache: { layout: 'rows' },
+    files: {
+      decoder: { 1: entry('language_model'), 2: entry('language_model') },
+      imageDecoder: entry('image_decode'),
+      tables: entry('gen_img_embeds'),
+      tokenizer: entry('tokenizer'),
+    },
+  });
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  throw fault(path.join(folder, 'config.json'), shown(problems.join('; ')));
+}
+
+/** What enters for each image token: the graph run once over all of them. */
+async function imageTable(
+  openGraph: OpenGraph,
+  file: string,
+  { image, hiddenSize }: Manifest,
+): Promise<Float32Array> {
+  const graph = openGraph(file);
+  try {
+    const data = BigInt64Array.from({ length: image.vocabulary }, (_, id) => BigInt(id));
+    const feed = { name: 'image_ids', shape: [1, image.vocabulary], data };
+    const shape = [1, image.vocabulary, hiddenSize];
+    const table = await graph.run([feed], { name: 'inputs_embeds', shape });
+    const broken = table.findIndex((value) => !Number.isFinite(value));
+    if (broken < 0) return table;
+    throw fault(
+      file,
+      `expected finite embeddings but id ${Math.floor(broken / hiddenSize)} has none`,
+    );
+  } finally {
+    graph.dispose();
+  }
+}
+
+/** The text embedding inside a graph that could read pictures, too; it gets none. */
+class ComputedText implements TextTable {
+  constructor(
+    private readonly graph: NativeGraph,
+    readonly vocabulary: number,
+    private readonly hidden: number,
+    private readonly pixels: number,
+    private readonly tokens: number,
+  ) {}
+
+  async rows(ids: readonly number[]): Promise<Float32Array> {
+    const { inputs } = await this.graph.open();
+    const shape = [1, ids.length];
+    const known: NativeFeed[] = [
+      { name: 'input_ids', shape, data: BigInt64Array.from(ids, BigInt) },
+      {
+        name: 'pixel_values',
+        shape: [0, 0, 3, this.pixels, this.pixels],
+        data: new Float32Array(),
+      },
+      { name: 'images_seq_mask', shape, data: new Uint8Array(ids.length) },
+      { name: 'images_emb_mask', shape: [1, 0, this.tokens], data: new Uint8Array() },
+    ];
+    const feeds = known.filter(({ name }) => inputs.some((input) => input.name === name));
+    return this.graph.run(feeds, {
+      name: 'inputs_embeds',
+      shape: [1, ids.length, this.hidden],
+    });
+  }
+
+  dispose(): void {
+    this.graph.dispose();
+  }
+}
+
+function fault(file: string, what: string): Sjd2Error {
+  return new Sjd2Error('ERR_MODEL', `${file}: ${what}`);
+}
