@@ -2,6 +2,7 @@
 
 python scripts/train/keep.py               training/ -> scripts/train/checkpoints/
 python scripts/train/keep.py --restore     scripts/train/checkpoints/ -> training/
+python scripts/train/keep.py --model scenes [--restore]      the same for the model that composes
 
 Kept are the image tokenizer with its encoder, and the transformer after pre-training, after fine-tuning, and
 with its guidance distilled, which is the one that is shipped: training can go on from any of them without
@@ -13,15 +14,20 @@ import json
 from pathlib import Path
 
 import torch
+from chain import default_root
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 FOLDER = Path(__file__).resolve().parent / "checkpoints"
 KEPT = {
-    "image_tokenizer.safetensors": "image_tokenizer/tokenizer.pt",
-    "pretrained.safetensors": "pretrained/ema.pt",
-    "finetuned.safetensors": "finetuned/ema.pt",
-    "distilled.safetensors": "distilled/ema.pt",
+    "emoji": {
+        "image_tokenizer.safetensors": "image_tokenizer/tokenizer.pt",
+        "pretrained.safetensors": "pretrained/ema.pt",
+        "finetuned.safetensors": "finetuned/ema.pt",
+        "distilled.safetensors": "distilled/ema.pt",
+    },
+    # Its transformer is not trained yet (docs/training.md).
+    "scenes": {"scenes_image_tokenizer.safetensors": "image_tokenizer/tokenizer.pt"},
 }
 
 
@@ -53,15 +59,17 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--root", type=Path, default=Path("training"))
+    parser.add_argument("--model", choices=KEPT, default="emoji")
+    parser.add_argument("--root", type=Path, help="default as in chain.py")
     parser.add_argument("--restore", action="store_true")
     options = parser.parse_args()
+    root = options.root or (default_root() if options.model == "scenes" else Path("training"))
     FOLDER.mkdir(exist_ok=True)
-    for kept, trained in KEPT.items():
+    for kept, trained in KEPT[options.model].items():
         if options.restore:
-            restore(FOLDER / kept, options.root / trained)
+            restore(FOLDER / kept, root / trained)
         else:
-            keep(options.root / trained, FOLDER / kept)
+            keep(root / trained, FOLDER / kept)
 
 
 if __name__ == "__main__":
