@@ -1,4 +1,5 @@
 /** Which files a package may read, and what their graphs have to be: checked at load, as ERR_MODEL. */
+import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
   mkdirSync,
@@ -58,7 +59,7 @@ describe('links and folders', () => {
   test('a link that leaves the folder is refused, and nothing of its target is told', async () => {
     const secret = join(copies.scratch, 'secret');
     writeFileSync(secret, 'hunter2');
-    for (const name of ['tokenizer.json', 'tables.safetensors', 'decoder.onnx']) {
+    for (const name of ['model.json', 'tokenizer.json', 'tables.safetensors', 'decoder.onnx']) {
       const folder = copies.make();
       unlinkSync(join(folder, name));
       symlinkSync(secret, join(folder, name));
@@ -85,6 +86,13 @@ describe('links and folders', () => {
     const link = join(copies.scratch, 'link');
     symlinkSync(folder, link);
     await (await loadModel(link)).dispose();
+  });
+
+  test('a manifest that never ends is not read', async () => {
+    const folder = copies.make();
+    unlinkSync(join(folder, 'model.json'));
+    execFileSync('mkfifo', [join(folder, 'model.json')]);
+    await refused(folder, /model\.json: expected a file, found something else/);
   });
 
   test('a folder in the place of a file is refused', async () => {

@@ -4,7 +4,6 @@ import type { ImageGenerator } from '../generator';
 import { contactSheet } from '../image/contact-sheet';
 import type { RgbImage } from '../image/rgb-image';
 import { checkWritable } from '../image/write-whole';
-import { loadModel } from '../load-model';
 import {
   DECODERS,
   type DecoderName,
@@ -13,7 +12,7 @@ import {
   oneOf,
   resolveOptions,
 } from '../options';
-import { loadOptions, noteUnknownWords } from './generate';
+import { loadShown, noteUnknownWords } from './generate';
 import {
   addGenerationOptions,
   addModelOptions,
@@ -70,7 +69,7 @@ async function compare(prompt: string, flags: CompareFlags): Promise<void> {
   const [path] = outputPaths(flags.output, flags.output ? prompt : `${prompt} compared`, 1);
   await interruptible(async (signal) => {
     await checkWritable([path as string]);
-    const model = await loadModel(flags.model, { ...loadOptions(flags), signal });
+    const model = await loadShown(flags, signal);
     try {
       const decoders =
         chosen ?? DECODERS.filter((name) => name !== 'sjd2' || model.manifest.denoising);

@@ -18,9 +18,20 @@ export function fail(error: unknown): number {
     return EXIT.interrupted;
   }
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`sjd2: ${shown(message, LONGEST_LINE)}\n`);
+  const line = code === 'ERR_ARGUMENT' ? asTyped(message) : message;
+  process.stderr.write(`sjd2: ${shown(line, LONGEST_LINE)}\n`);
   if (process.env.DEBUG?.split(/[\s,]+/).includes('sjd2')) {
     process.stderr.write(`${(error as Error)?.stack ?? ''}\n`);
   }
   return code === 'ERR_ARGUMENT' ? EXIT.usage : EXIT.failure;
+}
+
+/** "Expected topK to be ... of type number" in the words of the command line, which has only strings. */
+function asTyped(message: string): string {
+  return message
+    .replace(/^Expected (?!prompt )([a-zA-Z]+) to be/, (_, name: string) => {
+      return `Expected --${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} to be`;
+    })
+    .replace(/ \(a bigint above [^)]*\)/, '')
+    .replace(/ of type (string|number|bigint)$/, '');
 }

@@ -18,6 +18,10 @@ import { outputPaths } from './output-path';
 import { createProgress } from './progress';
 import { type DrawingReport, drawingReport, printJson, runReport, summary } from './report';
 
+/** Of what is echoed of what was typed. */
+const LONGEST_WORD = 40;
+const MOST_WORDS = 10;
+
 interface GenerateFlags extends GenerationFlags, ModelFlags {
   output?: string;
   decoder?: string;
@@ -56,7 +60,7 @@ async function generate(prompt: string, flags: GenerateFlags): Promise<void> {
   await interruptible(async (signal) => {
     await checkWritable(paths);
     const options = { ...generationOptions(flags), decoder: flags.decoder, count, signal };
-    const model = await loadModel(flags.model, { ...loadOptions(flags), signal });
+    const model = await loadShown(flags, signal);
     try {
       await draw(model, prompt, options as StreamOptions, paths, flags.json ?? false);
     } finally {
@@ -65,9 +69,22 @@ async function generate(prompt: string, flags: GenerateFlags): Promise<void> {
   });
 }
 
-/** The flags that `LoadOptions` has too. The library checks every value. */
-export function loadOptions({ device, precision, threads, verify }: ModelFlags): LoadOptions {
-  return { device, precision, threads, verify } as LoadOptions;
+/** The model of the flags; the library checks every value. A large one takes its time, so that is said. */
+export async function loadShown(flags: ModelFlags, signal: AbortSignal): Promise<ImageGenerator> {
+  const { device, precision, threads, verify } = flags;
+  const progress = createProgress();
+  progress.wait(`loading ${shown(flags.model, LONGEST_WORD)}`);
+  try {
+    return await loadModel(flags.model, {
+      device,
+      precision,
+      threads,
+      verify,
+      signal,
+    } as LoadOptions);
+  } finally {
+    progress.stop();
+  }
 }
 
 async function draw(
@@ -78,7 +95,6 @@ async function draw(
   json: boolean,
 ): Promise<void> {
   const decoding = resolveOptions(options, model.manifest);
-  noteUnknownWords(model, prompt);
   const total = model.manifest.image.rows * model.manifest.image.columns;
   const progress = createProgress();
   const images: Array<{ path: string } & DrawingReport> = [];
@@ -86,6 +102,8 @@ async function draw(
   try {
     for await (const event of model.stream(prompt, options)) {
       if (event.type === 'progress') {
+        // Not before: a prompt without any word that the model knows is an error, and one line.
+        if (started < 0) noteUnknownWords(model, prompt);
         if (event.image > started) progress.start(paths[event.image] as string, total);
         started = event.image;
         progress.update(event.committed, event.passes);
@@ -102,10 +120,6 @@ async function draw(
   }
   if (json) printJson({ ...runReport(model, prompt), images });
 }
-
-/** Of what is echoed of a prompt. */
-const LONGEST_WORD = 40;
-const MOST_WORDS = 10;
 
 /** A word without meaning to the model is no error, but silence about it would be puzzling. */
 export function noteUnknownWords(model: ImageGenerator, prompt: string): void {

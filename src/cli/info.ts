@@ -1,5 +1,6 @@
 import os from 'node:os';
 import { Command } from 'commander';
+import { Sjd2Error, shown } from '../errors';
 import { loadModel } from '../load-model';
 import { DEFAULT_MODEL, shippedModels } from '../model/package';
 import { deviceMissing, probeCuda, probeWebGpu } from '../native/device';
@@ -124,6 +125,8 @@ async function describeModel(flags: InfoFlags): Promise<Part<Record<string, unkn
         : 'none: sjd2 cannot be used',
     };
   } catch (error) {
+    // A wrong option is no finding about the model.
+    if (error instanceof Sjd2Error && error.code === 'ERR_ARGUMENT') throw error;
     return { error: (error as Error).message };
   }
 }
@@ -155,5 +158,5 @@ function readable(report: Info): string {
       lines.push([name === 'name' ? 'model' : `  ${name}`, String(value)]);
     }
   }
-  return lines.map(([name, value]) => `${name.padEnd(14)} ${value}`).join('\n');
+  return lines.map(([name, value]) => `${name.padEnd(14)} ${shown(value, 1000)}`).join('\n');
 }

@@ -31,8 +31,8 @@ export async function run(argv: string[]): Promise<void> {
 function createProgram(): Command {
   const program = new Command('sjd2')
     .description(
-      'Draws pictures from words with an autoregressive transformer, several tokens a pass:\n' +
-        'Speculative Jacobi-Denoising Decoding (SJD2).',
+      'Draws pictures from words with an autoregressive transformer, several tokens\n' +
+        'a pass: Speculative Jacobi-Denoising Decoding (SJD2).',
     )
     .version(version, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'print the help of a command')

@@ -2,6 +2,8 @@ import { SingleBar } from 'cli-progress';
 
 /** Shows how far a picture is. */
 export interface Progress {
+  /** What happens before there is anything to count; gone when that begins, or with `stop`. */
+  wait(text: string): void;
   start(title: string, total: number): void;
   update(committed: number, passes: number): void;
   stop(): void;
@@ -15,7 +17,9 @@ export function createProgress(): Progress {
   return process.stderr.isTTY ? new Bar() : silent;
 }
 
-const silent: Progress = { start() {}, update() {}, stop() {} };
+const ERASE_LINE = '\r\u001b[K';
+
+const silent: Progress = { wait() {}, start() {}, update() {}, stop() {} };
 
 class Bar implements Progress {
   private readonly bar = new SingleBar({
@@ -30,7 +34,16 @@ class Bar implements Progress {
     linewrap: null,
   });
 
+  private waiting = false;
+
+  wait(text: string): void {
+    this.clear();
+    process.stderr.write(text);
+    this.waiting = true;
+  }
+
   start(title: string, total: number): void {
+    this.clear();
     this.bar.start(total, 0, { title, passes: 0 });
   }
 
@@ -39,6 +52,12 @@ class Bar implements Progress {
   }
 
   stop(): void {
+    this.clear();
     this.bar.stop();
+  }
+
+  private clear(): void {
+    if (this.waiting) process.stderr.write(ERASE_LINE);
+    this.waiting = false;
   }
 }

@@ -70,13 +70,16 @@ function listFiles(node: object): ManifestFile[] {
   );
 }
 
-/** The file behind every symbolic link, which may not lie outside the folder. */
-async function placeOf(folder: string, name: string): Promise<string> {
+/**
+ * The file behind every symbolic link, which may not lie outside the folder.
+ * @throws {Sjd2Error} ERR_MODEL
+ */
+export async function placeOf(folder: string, name: string): Promise<string> {
   const root = await realpath(folder);
   const named = path.join(root, name);
   const place = await realpath(named).catch(() => undefined);
   if (!place) {
-    throw new Sjd2Error('ERR_MODEL', `${named}: expected a file (named by model.json), found none`);
+    throw new Sjd2Error('ERR_MODEL', `${named}: expected a file, found none`);
   }
   if (!isInside(root, place)) {
     throw new Sjd2Error('ERR_MODEL', `${named}: must stay inside the model folder, but is a link`);

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Sjd2Error, shown, unexpected } from '../errors';
 import { PACKAGE_ROOT } from '../native/loader';
-import { PackageFiles } from './files';
+import { PackageFiles, placeOf } from './files';
 import { type Manifest, manifestSchema } from './manifest';
 import { type PromptEncoder, readPromptEncoder } from './prompt';
 import { isPublished } from './published';
@@ -52,7 +52,7 @@ export async function readModelPackage(
   signal?: AbortSignal,
 ): Promise<ModelPackage> {
   const folder = findModel(model);
-  const { manifest, sha256 } = await readManifest(path.join(folder, 'model.json'));
+  const { manifest, sha256 } = await readManifest(await placeOf(folder, 'model.json'));
   const files = await PackageFiles.check(folder, manifest, verify, signal);
   const tables = await readTables(files.pathOf(manifest.files.tables), manifest);
   const tokenizer = files.pathOf(manifest.files.tokenizer);

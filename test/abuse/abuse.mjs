@@ -2,7 +2,7 @@
  * `npm run test:abuse`: thousands of wrong, hostile and racing calls, in child processes, so that a
  * crash is counted and not suffered.
  *
- *   npm run test:abuse -- [--subject kernels] [--calls 20000] [--seed 1] [--from 0]
+ *   npm run test:abuse -- [--subject kernels] [--calls 20000 | --share 0.1] [--seed 1] [--from 0]
  *
  * A subject is a file of this folder with a default export:
  *
@@ -33,6 +33,7 @@ const { values: flags } = parseArgs({
   options: {
     subject: { type: 'string', multiple: true, default: SUBJECTS },
     calls: { type: 'string' },
+    share: { type: 'string', default: '1' },
     seed: { type: 'string', default: '1' },
     from: { type: 'string', default: '0' },
   },
@@ -40,7 +41,7 @@ const { values: flags } = parseArgs({
 
 for (const name of flags.subject) {
   const { default: subject } = await import(`./${name}.mjs`);
-  const report = await abuse(name, Number(flags.calls ?? subject.calls));
+  const report = await abuse(name, Number(flags.calls ?? Math.ceil(flags.share * subject.calls)));
   console.log(JSON.stringify(report));
   if (report.crashes + report.hangs + report.defects > 0) process.exitCode = 1;
 }
