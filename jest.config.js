@@ -2,6 +2,8 @@
 module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  // They need an adapter: npm run test:webgpu.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/webgpu/'],
   transform: {
     // Modules of scripts/ too, whose pure parts are tested here: jest loads them as CommonJS.
     '^.+\\.(ts|mjs)$': [

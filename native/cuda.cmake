@@ -105,6 +105,21 @@ target_link_libraries(cuda_driver_test PRIVATE sjd2_engine)
 add_dependencies(cuda_driver_test sjd2_fake_cuda)
 add_test(NAME cuda_driver COMMAND cuda_driver_test)
 
+# The transformer on devices whose memory is not the host's, over a runtime that is true to how ONNX
+# Runtime binds.
+add_library(sjd2_fake_runtime SHARED ${SJD2_CUDA_TEST_DIR}/fake_runtime/runtime.cc)
+target_include_directories(sjd2_fake_runtime PRIVATE ${SJD2_CUDA_DIR} ${SJD2_CUDA_TEST_DIR})
+target_link_libraries(sjd2_fake_runtime PRIVATE ${CMAKE_DL_LIBS})
+add_executable(placement_test ${SJD2_CUDA_TEST_DIR}/fake_runtime/placement_test.cc)
+target_include_directories(placement_test PRIVATE ${SJD2_CUDA_TEST_DIR})
+target_compile_definitions(placement_test PRIVATE
+  SJD2_FAKE_RUNTIME="$<TARGET_FILE:sjd2_fake_runtime>")
+target_link_libraries(placement_test PRIVATE sjd2_engine)
+add_dependencies(placement_test sjd2_fake_cuda sjd2_fake_runtime)
+add_test(NAME placement COMMAND placement_test)
+set_tests_properties(placement PROPERTIES
+  ENVIRONMENT "SJD2_CUDA_DRIVER=$<TARGET_FILE:sjd2_fake_cuda>;VK_ICD_FILENAMES=not-looked-at.json")
+
 # The kernels on whatever GPU there is (npm run check:gpu); here, on the emulated one.
 add_executable(gpu_check
   ${SJD2_CUDA_TEST_DIR}/gpu/gpu_check.cc

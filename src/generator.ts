@@ -92,6 +92,8 @@ const SCORE_WINDOW = 64;
  * generations may run at once: they share the weights and nothing else.
  */
 export class ImageGenerator {
+  /** Why `device: 'auto'` took this device, with the times; empty for one that was asked for. */
+  deviceReason = '';
   private readonly operations: Operations;
   private readonly knowledge = new Map<string, PassKnowledge>();
 
@@ -130,6 +132,37 @@ export class ImageGenerator {
   async load(signal?: AbortSignal): Promise<void> {
     const rows = this.rowsFor(this.manifest.sampler);
     await this.operations.begin(signal).run(() => this.native.load(rows, this.threads));
+  }
+
+  /** @internal Median seconds of a pass over `window` positions that says nothing in particular. */
+  async passSeconds(window: number, passes: number, signal?: AbortSignal): Promise<number> {
+    const sampler = resolveSampler({}, this.manifest);
+    const rows = this.rowsFor(sampler);
+    const operation = this.operations.begin(signal);
+    const length = 8;
+    const ids = new Array<number>(rows * length).fill(0);
+    const embeddings = await operation.run(() => this.model.tables.text.rows(ids));
+    const settings = this.settings({ embeddings, length }, rows, 0n, window, {
+      decoder: 'sjd',
+      coupling: 'gumbel',
+      window,
+      steps: 1,
+      staggered: false,
+      relaxed: 0,
+      initial: 'uniform',
+      sampler,
+    });
+    const native = this.open(settings, operation);
+    try {
+      // The first passes allocate, and compile shaders.
+      const warm = 2;
+      const make = (count: number) => native.passes(window, 0, count, Number.MAX_VALUE);
+      await operation.run(() => make(warm));
+      const seconds = (await operation.run(() => make(passes))).map((pass) => pass.seconds);
+      return seconds.sort((a, b) => a - b)[seconds.length >> 1] as number;
+    } finally {
+      native.dispose();
+    }
   }
 
   /**

@@ -1,10 +1,11 @@
 import path from 'node:path';
 import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
+import { openFastest } from './fastest-device';
 import { ImageGenerator } from './generator';
 import { DEFAULT_MODEL, findModel, type ModelPackage, readModelPackage } from './model/package';
 import { isPublished, readPublished } from './model/published';
 import type { DeviceName, NativeModelOptions } from './native/addon';
-import { checkDevice } from './native/device';
+import { autoDevices, checkDevice } from './native/device';
 import { loadAddon } from './native/loader';
 import { openRuntime } from './native/runtime';
 import { boolean, checkFields, checkSignal, integer, oneOf } from './options';
@@ -16,14 +17,16 @@ const LOAD_FIELDS = ['device', 'precision', 'threads', 'verify', 'signal', 'onPr
 
 export interface LoadOptions {
   /**
-   * Where the transformer and the kernels run; the image decoder runs on the CPU. `auto` is `cpu`:
-   * a GPU has to be asked for. Default `auto`.
+   * Where the transformer runs, and on `cuda` the kernels too; all else runs on the CPU. `auto`
+   * times a few passes on the CPU and on each GPU that can be had, the first time that it meets the
+   * model in a process, and takes the fastest; never a software adapter. `deviceReason` says why.
+   * Default `auto`.
    */
   device?: (typeof DEVICES)[number];
   /**
    * What the transformer computes in; its KV cache and logits are of the same type, laws are fp32.
-   * `auto` is fp16 on `cuda` if the package has such graphs (the CUDA provider's attention has no
-   * fp32 kernel), else fp32. Default `auto`.
+   * `auto` is fp16 on a GPU that has it, if the package has such graphs, else fp32. `cuda` takes
+   * nothing else (its attention has no fp32 kernel). Default `auto`.
    */
   precision?: (typeof PRECISIONS)[number];
   /** Threads inside one operator, 1 to 1024; 0 takes one per physical core. Default 0. */
@@ -81,14 +84,38 @@ export async function loadModel(
       ? await readPublished(folder, openGraph)
       : await readModelPackage(folder, verify, signal);
     report('graphs', 1);
-    const place = device === 'auto' ? 'cpu' : device;
-    await checkDevice(place);
-    const half = computesInHalf(contents, precision, place);
-    const decoders = decoderPaths(contents, half);
-    const native = new addon.Model(nativeOptions(contents, decoders, runtime.path, place, threads));
-    const computes = half ? 'fp16' : 'fp32';
-    const generator = new ImageGenerator(contents, native, runtime, place, computes, threads);
-    await generator.load(signal);
+    const open = async (place: DeviceName, half: boolean) => {
+      const options = nativeOptions(contents, half, runtime.path, place, threads);
+      const native = new addon.Model(options);
+      const computes = half ? 'fp16' : 'fp32';
+      const generator = new ImageGenerator(contents, native, runtime, place, computes, threads);
+      try {
+        await generator.load(signal);
+        return generator;
+      } catch (error) {
+        await generator.dispose();
+        throw error;
+      }
+    };
+    const openOn = async (place: DeviceName) => {
+      const half = computesInHalf(contents, precision, place);
+      try {
+        return await open(place, half);
+      } catch (error) {
+        // Whether an adapter has fp16 shows when the first shader is compiled.
+        const refused = place === 'webgpu' && (error as Sjd2Error).code === 'ERR_DEVICE';
+        if (!(refused && half && precision === 'auto')) throw error;
+        return open(place, false);
+      }
+    };
+    let generator: ImageGenerator;
+    if (device === 'auto') {
+      const key = [contents.folder, precision, threads].join('\n');
+      generator = await openFastest(key, await autoDevices(), openOn, signal);
+    } else {
+      await checkDevice(device);
+      generator = await openOn(device);
+    }
     report('ready', 2);
     return generator;
   } catch (error) {
@@ -116,7 +143,7 @@ function computesInHalf(
       `${path.join(folder, 'model.json')}: expected files.halfDecoder for precision fp16, found none`,
     );
   }
-  if (precision === 'auto') return device === 'cuda' && halfDecoder !== undefined;
+  if (precision === 'auto') return device !== 'cpu' && halfDecoder !== undefined;
   return precision === 'fp16';
 }
 
@@ -131,12 +158,13 @@ function decoderPaths({ manifest, files }: ModelPackage, half: boolean): Record<
 }
 
 function nativeOptions(
-  { manifest, tables, files, published }: ModelPackage,
-  decoders: Record<string, string>,
+  contents: ModelPackage,
+  half: boolean,
   runtime: string,
   device: DeviceName,
   threads: number,
 ): NativeModelOptions {
+  const { manifest, tables, files, published } = contents;
   return {
     runtime,
     device,
@@ -147,7 +175,7 @@ function nativeOptions(
     layers: manifest.layers,
     kvHeads: manifest.kvHeads,
     headSize: manifest.headSize,
-    decoders,
+    decoders: decoderPaths(contents, half),
     languageModel: published?.languageModel ?? '',
     head: published?.head ?? '',
     imageInput: published ? 'generated_tokens' : 'tokens',

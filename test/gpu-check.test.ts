@@ -1,7 +1,7 @@
 /** `npm run check:gpu` where there is no GPU: over the emulated one, and without any. */
 import { EMULATED_DRIVER, runWithDriver } from './emulated-gpu';
 
-const CHECK = ['scripts/cuda/check.mjs', '--no-build', '--window', '8'];
+const CHECK = ['scripts/cuda/check.mjs', '--no-build', '--windows', '8'];
 const emulates = process.platform !== 'win32' && process.platform !== 'darwin';
 
 (emulates ? test : test.failing)('over the emulated GPU all of it runs and agrees', async () => {
@@ -11,11 +11,18 @@ const emulates = process.platform !== 'win32' && process.platform !== 'darwin';
   expect(stdout).toMatch(/^verify f16 maximal, 2 x 2 x 512 .* us .* GB\/s .* of copy$/m);
   for (const decoder of ['ar', 'sjd', 'sjd2']) {
     expect(stdout).toMatch(
-      new RegExp(`^ok +fp32 ${decoder}, "a red apple", seed 0: the CPU's tokens$`, 'm'),
+      new RegExp(`^ok +cuda fp32 ${decoder}( 8)?, "a red apple", seed 0: the CPU's tokens$`, 'm'),
     );
     // In fp16 a pass over more positions may round a tie the other way.
-    expect(stdout).toMatch(new RegExp(`^ok +fp16 ${decoder}, "a red apple", seed 0: `, 'm'));
-    expect(stdout).toMatch(new RegExp(`^${decoder} +[\\d.]+ ms an image, \\d+ passes`, 'm'));
+    expect(stdout).toMatch(
+      new RegExp(`^ok +cuda fp16 ${decoder}( 8)?, "a red apple", seed 0: `, 'm'),
+    );
+    expect(stdout).toMatch(
+      new RegExp(
+        `^\\| cuda fp16 \\(not a GPU\\) \\| ${decoder}( 8)? \\| \\d+ \\| [\\d.]+ \\|`,
+        'm',
+      ),
+    );
   }
   expect(stdout.match(/no time means anything/g)).toHaveLength(3);
 });

@@ -34,16 +34,16 @@ class MirroredNumbers final : public RunNumbers {
 
 class CudaPlacement final : public Placement {
  public:
-  explicit CudaPlacement(const EmbeddingTable& table) : table_(gpu_, table) {}
+  CudaPlacement(const EmbeddingTable& table, bool provider)
+      : real_(provider || !gpu_.emulated()), table_(gpu_, table) {}
 
   const char* name() const override { return "cuda"; }
-  // Over the tests' driver, whose device memory is host memory, the CPU provider stands in.
   void choose_provider(ort::GraphOptions& options) const override {
-    if (!gpu_.emulated()) options.cuda = {gpu_.ordinal(), gpu_.stream()};
+    if (real_) options.cuda = {gpu_.ordinal(), gpu_.stream()};
   }
 
   void check(const ort::Graph& graph, const ort::TensorSpec& cache) const override {
-    if (gpu_.emulated()) return;
+    if (!real_) return;
     // Its GroupQueryAttention has kernels for fp16 and bf16 only. Elsewhere attention falls to the
     // CPU, the cache is copied there when it is bound, and what a run writes is never seen again.
     if (cache.element == ort::kFloat32 || graph.reads_from_host(cache.name)) {
@@ -71,7 +71,7 @@ class CudaPlacement final : public Placement {
   std::unique_ptr<RunNumbers> numbers(const ort::Graph& graph, const std::string& input,
                                       size_t bytes) override {
     // The emulated GPU mirrors all of them, so that this path runs in tests.
-    if (!gpu_.emulated() && graph.reads_from_host(input)) {
+    if (real_ && graph.reads_from_host(input)) {
       return std::make_unique<HostNumbers>(graph, false, bytes);
     }
     return std::make_unique<MirroredNumbers>(gpu_, graph.memory(), graph.library(), bytes);
@@ -88,25 +88,26 @@ class CudaPlacement final : public Placement {
 
   // The CPU provider works when it is called, so what the stream has queued for it must be done.
   void before_run() override {
-    if (gpu_.emulated()) gpu_.synchronize();
+    if (!real_) gpu_.synchronize();
   }
-  bool queues_runs() const override { return !gpu_.emulated(); }
+  bool queues_runs() const override { return real_; }
 
  private:
   cuda::CudaDevice gpu_;
+  const bool real_;  // the CUDA provider; else the CPU's works on the emulated GPU's memory
   DeviceTable table_;
 };
 
 }  // namespace
 
-std::unique_ptr<Placement> cuda_placement(const EmbeddingTable& table) {
+std::unique_ptr<Placement> cuda_placement(const EmbeddingTable& table, bool provider) {
   if (table.vocabulary > cuda::kMaxVocabulary) {
     throw Error(codes::kDevice, "The CUDA kernels take vocabularies up to " +
                                     std::to_string(cuda::kMaxVocabulary) + " but this model has " +
                                     std::to_string(table.vocabulary) +
                                     " image tokens: use device cpu");
   }
-  return std::make_unique<CudaPlacement>(table);
+  return std::make_unique<CudaPlacement>(table, provider);
 }
 
 }  // namespace sjd2

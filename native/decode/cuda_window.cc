@@ -1,11 +1,10 @@
 #include "decode/cuda_window.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace sjd2 {
 namespace {
-
-constexpr int32_t kStatusWords = sizeof(cuda::Status) / sizeof(int32_t);
 
 // The host source must last until the stream has read it, so uploads of constants wait.
 Buffer<float> upload(cuda::CudaDevice& device, const float* values, size_t count) {
@@ -54,17 +53,34 @@ CudaWindow::~CudaWindow() {
 }
 
 void CudaWindow::put(int32_t position, int32_t draft, int32_t level, InitialLaw law) {
+  if (position != put_from_ + put_count_) {
+    send_puts();
+    put_from_ = position;
+  }
+  ++put_count_;
+  // Each slot has a place of its own in pinned memory, since the copies run later.
   const int32_t slot = position % slots_;
-  // Each entry has a place of its own in pinned memory, since the copies run later.
-  int32_t* staging = pinned_ + kStatusWords + slots_ + 2 * staged_++;
-  staging[0] = draft;
-  staging[1] = level;
-  device_.copy_to_device(drafts_.data() + slot, staging, sizeof(int32_t));
-  device_.copy_to_device(level_.data() + slot, staging + 1, sizeof(int32_t));
+  pinned_drafts()[slot] = draft;
+  pinned_levels()[slot] = level;
   if (laws_.size()) fill_law(slot, draft, law);
 }
 
+// Neighbours go in one copy; the ring's end makes two of it.
+void CudaWindow::send_puts() {
+  for (int32_t sent = 0; sent < put_count_;) {
+    const int32_t slot = (put_from_ + sent) % slots_;
+    const int32_t count = std::min(put_count_ - sent, slots_ - slot);
+    const size_t bytes = size_t(count) * sizeof(int32_t);
+    device_.copy_to_device(drafts_.data() + slot, pinned_drafts() + slot, bytes);
+    device_.copy_to_device(level_.data() + slot, pinned_levels() + slot, bytes);
+    sent += count;
+  }
+  put_from_ += put_count_;
+  put_count_ = 0;
+}
+
 void CudaWindow::enter(const Window& window, uint64_t seed) {
+  send_puts();
   const Levels levels{alpha_.data(), sigma_.data(), tau_.data(), steps_};
   cuda::enter({window, seed, table_, levels, drafts_.data(), level_.data(), z_.data()}, device_);
 }
@@ -85,6 +101,7 @@ void CudaWindow::copy_inputs(float* to, const float* from, size_t floats) {
 }
 
 void CudaWindow::noise(NoiseArgs args) {
+  send_puts();
   args.table = table_;
   args.levels = {alpha_.data(), sigma_.data(), tau_.data(), steps_};
   args.drafts = drafts_.data();
@@ -95,6 +112,7 @@ void CudaWindow::noise(NoiseArgs args) {
 }
 
 VerifyResult CudaWindow::verify(VerifyArgs args, std::vector<int32_t>& tokens) {
+  send_puts();
   model_.stop();
   args.vocabulary = table_.vocabulary;
   args.drafts = drafts_.data();
@@ -110,7 +128,6 @@ VerifyResult CudaWindow::verify(VerifyArgs args, std::vector<int32_t>& tokens) {
   const int32_t count = args.window.count;
   device_.copy_to_host(pinned_, report_.data(), (kStatusWords + size_t(count)) * sizeof(int32_t));
   device_.synchronize();
-  staged_ = 0;
   tokens.assign(pinned_ + kStatusWords, pinned_ + kStatusWords + count);
   return {pinned_[0], pinned_[1], pinned_[2], static_cast<VerifyFault>(pinned_[3])};
 }

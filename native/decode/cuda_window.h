@@ -37,6 +37,10 @@ class CudaWindow final : public WindowState {
   double model_seconds() override { return model_.seconds(); }
 
  private:
+  static constexpr int32_t kStatusWords = sizeof(cuda::Status) / sizeof(int32_t);
+  int32_t* pinned_drafts() const { return pinned_ + kStatusWords + slots_; }
+  int32_t* pinned_levels() const { return pinned_drafts() + slots_; }
+  void send_puts();
   void fill_law(int32_t slot, int32_t draft, InitialLaw law);
 
   cuda::CudaDevice& device_;
@@ -49,7 +53,8 @@ class CudaWindow final : public WindowState {
   cuda::StreamTimer model_;
   // Pinned: the read-back, then drafts and levels on their way up, and a 1 for one-hot laws.
   int32_t* pinned_ = nullptr;
-  int32_t staged_ = 0;
+  // Positions that were put and not sent yet.
+  int32_t put_from_ = 0, put_count_ = 0;
 };
 
 WindowFactory cuda_windows(cuda::CudaDevice& device, const DeviceTable& table);

@@ -1,14 +1,15 @@
 /**
- * `npm run check:gpu`: what has to be seen on a machine with an NVIDIA GPU, as one command.
+ * `npm run check:gpu`: what has to be seen on a machine with a GPU, as one command.
  *
- *   1. every kernel against the scalar reference, and how long it takes (build/gpu_check)
- *   2. the engine on the default model, in fp32 and in fp16: the CPU's tokens, but for ties
- *   3. seconds per image and tokens per pass of sjd and sjd2 against ar, in both
+ *   1. cuda: every kernel against the scalar reference, and how long it takes (build/gpu_check)
+ *   2. cuda and webgpu, in each precision they have: the default model's images with the CPU's tokens,
+ *      but for ties
+ *   3. a table of all of it: milliseconds an image of ar, and of sjd and sjd2 by window, against the CPU's
  *
- * Without a GPU it says what is missing and ends with 1. Over the tests' driver (SJD2_CUDA_DRIVER)
- * everything runs, smaller, and no time means anything.
+ * Without a GPU it says what is missing and ends with 1. Over the tests' driver (SJD2_CUDA_DRIVER) and
+ * on a software adapter everything runs, smaller, and no time means anything.
  *
- *   npm run check:gpu -- [--no-build] [--prompts 8] [--window 32]
+ *   npm run check:gpu -- [--no-build] [--prompts 8] [--windows 8,16,32,64]
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -26,7 +27,7 @@ const { values: flags } = parseArgs({
   options: {
     'no-build': { type: 'boolean', default: false },
     prompts: { type: 'string' },
-    window: { type: 'string', default: '32' },
+    windows: { type: 'string', default: '8,16,32,64' },
   },
 });
 const PROMPTS = ['a red apple', 'a blue car', 'a cat', 'a smiling face', 'a tree', 'a house'];
@@ -39,29 +40,42 @@ const PROMPTS = ['a red apple', 'a blue car', 'a cat', 'a smiling face', 'a tree
 const TIE = { fp32: 1e-3, fp16: 0.1 };
 
 if (!flags['no-build']) build();
-const { probeCuda } = require(join(root, 'dist/native/device.js'));
+const { probeCuda, probeWebGpu } = require(join(root, 'dist/native/device.js'));
 const { loadModel } = require(join(root, 'dist/index.js'));
-const { missing, emulated, gpu } = await probeCuda();
-if (missing.length > 0) {
-  console.error('The device cuda can not be used here:');
-  for (const what of missing) console.error(`* ${what}`);
+const [cuda, webgpu] = [await probeCuda(), await probeWebGpu()];
+// The CUDA kernels need no ONNX Runtime.
+const nothing = !cuda.gpu && webgpu.missing.length > 0;
+const say = nothing ? console.error : console.log;
+for (const [device, { missing }] of Object.entries({ cuda, webgpu })) {
+  if (missing.length === 0) continue;
+  say(`The device ${device} can not be used here:`);
+  for (const what of missing) say(`* ${what}`);
 }
-// The kernels need no ONNX Runtime.
-if (!gpu) process.exit(1);
+if (nothing) process.exit(1);
 const { cpu, node } = describeMachine();
-console.log(
-  `${gpu}\n${cpu}, Node.js ${node}${emulated ? '\nemulated: no time means anything' : ''}`,
-);
+console.log(`${cpu}, Node.js ${node}`);
 
 let failures = 0;
-console.log('\nKernels');
-if (spawnSync(join(root, 'build', 'gpu_check'), { stdio: 'inherit' }).status !== 0) failures++;
-if (missing.length === 0) {
-  // In fp32 the CUDA provider's attention runs on the CPU: a check of all else, not of speed.
-  for (const precision of ['fp32', 'fp16']) await engine(precision);
-} else failures++;
+const table = [];
+if (cuda.gpu) {
+  console.log(`\nKernels on ${cuda.gpu}${untimed(cuda.emulated)}`);
+  if (spawnSync(join(root, 'build', 'gpu_check'), { stdio: 'inherit' }).status !== 0) failures++;
+  // On a GPU the provider's attention has no fp32 kernel; the emulation takes the CPU provider.
+  if (cuda.missing.length > 0) failures++;
+  else
+    for (const precision of cuda.emulated ? ['fp32', 'fp16'] : ['fp16'])
+      await engine('cuda', precision, cuda);
+}
+if (webgpu.missing.length === 0) {
+  for (const precision of ['fp32', 'fp16']) await engine('webgpu', precision, webgpu);
+}
+printTable();
 console.log(failures === 0 ? '\nEverything agrees.' : `\n${failures} checks failed.`);
 process.exit(failures === 0 ? 0 : 1);
+
+function untimed(notReal) {
+  return notReal ? ' (no time means anything)' : '';
+}
 
 function build() {
   const steps = [
@@ -77,29 +91,43 @@ function build() {
   }
 }
 
-async function engine(precision) {
-  console.log(`\nThe engine on the default model, ${precision}`);
-  const onCpu = await loadModel('emoji', { device: 'cpu', precision });
-  const onGpu = await loadModel('emoji', { device: 'cuda', precision });
-  const count = Number(flags.prompts ?? (emulated ? 1 : 8));
-  const window = Number(flags.window);
-  const decoders = [{ decoder: 'ar' }, { decoder: 'sjd', window }, { decoder: 'sjd2', window }];
-  const runs = decoders.map(() => []);
-  if (!emulated) {
-    // The first pass of each shape allocates and chooses algorithms.
-    for (const options of decoders) await onGpu.generate('a cat', { ...options, seed: 999 });
+async function engine(device, precision, { gpu, emulated, software }) {
+  const notReal = emulated || software;
+  console.log(`\nThe default model on ${device}, ${gpu}, ${precision}${untimed(notReal)}`);
+  let onGpu;
+  try {
+    onGpu = await loadModel('emoji', { device, precision });
+  } catch (error) {
+    if (device !== 'webgpu' || precision !== 'fp16' || error.code !== 'ERR_DEVICE') throw error;
+    return console.log('not to be had: the adapter has no fp16');
   }
+  const onCpu = await loadModel('emoji', { device: 'cpu', precision });
+  const count = Number(flags.prompts ?? (notReal ? 1 : 8));
+  const windows = flags.windows.split(',').map(Number);
+  const ways = [
+    { decoder: 'ar' },
+    ...windows.flatMap((window) => ['sjd', 'sjd2'].map((decoder) => ({ decoder, window }))),
+  ];
+  const runs = ways.map(() => ({ here: [], cpu: [] }));
+  // The first pass of each shape allocates, chooses algorithms and compiles.
+  if (!notReal) for (const way of ways) await onGpu.generate('a cat', { ...way, seed: 999 });
   for (let seed = 0; seed < count; seed++) {
     const prompt = PROMPTS[seed % PROMPTS.length];
-    const reference = (await onCpu.generate(prompt, { decoder: 'ar', seed })).tokens[0];
-    for (const [i, options] of decoders.entries()) {
-      const { tokens, stats } = await onGpu.generate(prompt, { ...options, seed });
-      runs[i].push(stats[0]);
-      const what = `${precision} ${options.decoder}, "${prompt}", seed ${seed}`;
+    let reference;
+    for (const [i, way] of ways.entries()) {
+      const expected = await onCpu.generate(prompt, { ...way, seed });
+      reference ??= expected.tokens[0];
+      const { tokens, stats } = await onGpu.generate(prompt, { ...way, seed });
+      runs[i].here.push(stats[0]);
+      runs[i].cpu.push(expected.stats[0]);
+      const width = way.window ? ` ${way.window}` : '';
+      const what = `${device} ${precision} ${way.decoder}${width}, "${prompt}", seed ${seed}`;
       await compare(onCpu, TIE[precision], what, { prompt, seed, reference, tokens: tokens[0] });
     }
   }
-  report(decoders, runs, window);
+  for (const [i, way] of ways.entries()) {
+    table.push({ device, precision, ...way, ...runs[i], ar: runs[0].here, notReal });
+  }
   await onCpu.dispose();
   await onGpu.dispose();
 }
@@ -117,17 +145,20 @@ async function compare(model, limit, what, { prompt, seed, reference, tokens }) 
   );
 }
 
-function report(decoders, runs, window) {
-  const seconds = runs.map((of) => median(of.map((stats) => stats.seconds)));
-  console.log(`\nMedians of ${runs[0].length} images, window ${window}`);
-  for (const [i, { decoder }] of decoders.entries()) {
-    const passes = median(runs[i].map((stats) => stats.passes));
-    const share = median(runs[i].map((s) => s.kernelSeconds / (s.kernelSeconds + s.modelSeconds)));
-    console.log(
-      `${decoder.padEnd(5)} ${(1000 * seconds[i]).toFixed(1)} ms an image, ${passes} passes, ` +
-        `kernels and host ${(100 * share).toFixed(1)}% of a pass, ` +
-        `${(seconds[0] / seconds[i]).toFixed(2)} x ar`,
-    );
+function printTable() {
+  if (table.length === 0) return;
+  const milliseconds = (of) => 1000 * median(of.map((stats) => stats.seconds));
+  console.log('\n| device | decoder, window | passes | ms an image | x ar here | ms on the CPU |');
+  console.log('| --- | --- | --- | --- | --- | --- |');
+  for (const { device, precision, decoder, window, here, cpu: there, ar, notReal } of table) {
+    const cells = [
+      `${device} ${precision}${notReal ? ' (not a GPU)' : ''}`,
+      window ? `${decoder} ${window}` : decoder,
+      median(here.map((stats) => stats.passes)),
+      milliseconds(here).toFixed(1),
+      (milliseconds(ar) / milliseconds(here)).toFixed(2),
+      milliseconds(there).toFixed(1),
+    ];
+    console.log(`| ${cells.join(' | ')} |`);
   }
-  if (emulated) console.log('emulated: no time means anything');
 }
