@@ -2,15 +2,28 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace sjd2 {
 namespace {
 
-// The host source must last until the stream has read it, so uploads of constants wait.
+// The host source must last until the stream has read it, so this waits: for a model's tables,
+// which are loaded in a worker.
 Buffer<float> upload(cuda::CudaDevice& device, const float* values, size_t count) {
   Buffer<float> buffer(device, count);
   if (count) device.copy_to_device(buffer.data(), values, count * sizeof(float));
   device.synchronize();
+  return buffer;
+}
+
+// By way of pinned memory, which is lent out again when the stream has read it: nothing waits.
+Buffer<float> send(cuda::CudaDevice& device, const float* values, size_t count) {
+  Buffer<float> buffer(device, count);
+  if (count == 0) return buffer;
+  void* pinned = device.allocate_pinned(buffer.bytes());
+  std::memcpy(pinned, values, buffer.bytes());
+  device.copy_to_device(buffer.data(), pinned, buffer.bytes());
+  device.release_pinned(pinned);
   return buffer;
 }
 
@@ -38,11 +51,11 @@ CudaWindow::CudaWindow(cuda::CudaDevice& device, const DeviceTable& table, const
   if (spec.laws) {
     laws_ = Buffer<float>(device, slots * vocabulary);
     const std::vector<float> uniform(vocabulary, 1.0f / static_cast<float>(vocabulary));
-    uniform_ = upload(device, uniform.data(), vocabulary);
+    uniform_ = send(device, uniform.data(), vocabulary);
   }
-  alpha_ = upload(device, spec.levels.alpha, steps_ + 1);
-  sigma_ = upload(device, spec.levels.sigma, steps_ + 1);
-  tau_ = upload(device, spec.levels.tau, size_t(steps_ + 1) * hidden);
+  alpha_ = send(device, spec.levels.alpha, steps_ + 1);
+  sigma_ = send(device, spec.levels.sigma, steps_ + 1);
+  tau_ = send(device, spec.levels.tau, size_t(steps_ + 1) * hidden);
   pinned_ = static_cast<int32_t*>(
       device.allocate_pinned((kStatusWords + slots + 2 * slots + 1) * sizeof(int32_t)));
   pinned_[kStatusWords + 3 * slots] = std::bit_cast<int32_t>(1.0f);

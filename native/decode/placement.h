@@ -81,10 +81,10 @@ std::unique_ptr<Placement> host_placement();
 // what is missing.
 std::unique_ptr<Placement> webgpu_placement(const ort::Library& library);
 
-// Everything on an NVIDIA GPU. Throws ERR_DEVICE saying what is missing, or that the CUDA kernels do
-// not take the table's vocabulary. `table`, in host memory, is copied. Over the tests' driver, whose
-// device memory is host memory, the CPU provider stands in for the CUDA one, unless a test brings a
-// runtime with a `provider` of its own.
+// Everything on an NVIDIA GPU. Throws ERR_DEVICE saying what is missing, or that the CUDA kernels
+// do not take the table's vocabulary. `table`, in host memory, is copied. Over the tests' driver,
+// whose device memory is host memory, the CPU provider stands in for the CUDA one, unless a test
+// brings a runtime with a `provider` of its own.
 std::unique_ptr<Placement> cuda_placement(const EmbeddingTable& table, bool provider = false);
 
 }  // namespace sjd2

@@ -36,7 +36,7 @@ test('ar draws the picture of the CPU, in one row and with guidance in two', asy
 
 // ONNX Runtime's kernels change at 2, 4 and 32 rows of attention; wide windows go in pieces of 31 rows
 // where the last change is for the worse. A first pass has three rows of prompt besides.
-test.each([2, 3, 4, 5, 16, 28, 29, 31, 32, 33, 63, 64])(
+test.each([2, 3, 4, 5, 16, 31, 32, 33, 64])(
   'sjd2 with a window of %i draws the picture of the CPU, drafts rejected alike',
   async (window) => {
     expect(await draw(gpu, { window })).toEqual(await draw(cpu, { window }));
@@ -149,13 +149,10 @@ test('auto never takes a software adapter', async () => {
 });
 
 test('the default model draws the apple of the CPU', async () => {
-  const [onCpu, onGpu] = [
-    await loadModel(),
-    await loadModel('emoji', { device: 'webgpu', precision: 'fp32' }),
-  ];
-  for (const window of [31, 40]) {
-    expect(await draw(onGpu, { window })).toEqual(await draw(onCpu, { window }));
-  }
+  const onCpu = await loadModel('emoji', { device: 'cpu' });
+  const onGpu = await loadModel('emoji', { device: 'webgpu', precision: 'fp32' });
+  // Its first pass, behind ten rows of prompt, goes in pieces; a minute of a software adapter in all.
+  expect(await draw(onGpu, { window: 31 })).toEqual(await draw(onCpu, { window: 31 }));
   await onCpu.dispose();
   await onGpu.dispose();
 });

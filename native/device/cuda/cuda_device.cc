@@ -1,5 +1,6 @@
 #include "device/cuda/cuda_device.h"
 
+#include <algorithm>
 #include <new>
 
 #include "device/cuda/module.h"
@@ -69,6 +70,7 @@ void CudaDevice::give_back() noexcept {
   if (context_) driver_.cuCtxSetCurrent(context_);
   if (stream_) {
     driver_.cuStreamSynchronize(stream_);
+    free_kept();
     driver_.cuStreamDestroy_v2(stream_);
   }
   if (module_) driver_.cuModuleUnload(module_);
@@ -93,40 +95,84 @@ void CudaDevice::make_current() const {
   driver_.check(driver_.cuCtxSetCurrent(context_), "cuCtxSetCurrent");
 }
 
+void CudaDevice::free_kept() noexcept {
+  for (const auto& [bytes, memory] : kept_) driver_.cuMemFree_v2(memory);
+  for (const Pinned& pinned : kept_pinned_) {
+    driver_.cuMemFreeHost(pinned.memory);
+    driver_.cuEventDestroy_v2(pinned.done);
+  }
+  for (const Event event : kept_events_) driver_.cuEventDestroy_v2(event);
+  kept_.clear();
+  kept_pinned_.clear();
+  kept_events_.clear();
+}
+
 void* CudaDevice::allocate(size_t bytes) {
   std::lock_guard lock(queueing_);
   make_current();
   DevicePointer memory = 0;
-  const Result result = driver_.cuMemAlloc_v2(&memory, bytes);
-  if (result == kOutOfMemory) {
-    throw Error(kDeviceError, name_ + " has " + std::to_string(free_bytes() >> 20) +
-                                  " MB of free memory, and " + std::to_string(bytes >> 20) +
-                                  " MB more are needed: use a narrower window or a smaller model");
+  if (const auto kept = kept_.find(bytes); kept != kept_.end()) {
+    memory = kept->second;
+    kept_.erase(kept);
+  } else {
+    Result result = driver_.cuMemAlloc_v2(&memory, bytes);
+    if (result == kOutOfMemory && !kept_.empty()) {
+      driver_.check(driver_.cuStreamSynchronize(stream_), "cuStreamSynchronize");
+      free_kept();
+      result = driver_.cuMemAlloc_v2(&memory, bytes);
+    }
+    if (result == kOutOfMemory) {
+      throw Error(kDeviceError,
+                  name_ + " has " + std::to_string(free_bytes() >> 20) +
+                      " MB of free memory, and " + std::to_string(bytes >> 20) +
+                      " MB more are needed: use a narrower window or a smaller model");
+    }
+    driver_.check(result, "cuMemAlloc");
   }
-  driver_.check(result, "cuMemAlloc");
+  sizes_[reinterpret_cast<void*>(memory)] = bytes;
   driver_.check(driver_.cuMemsetD8Async(memory, 0, bytes, stream_), "cuMemsetD8Async");
   return reinterpret_cast<void*>(memory);
 }
 
 void CudaDevice::release(void* memory) noexcept {
   std::lock_guard lock(queueing_);
-  driver_.cuCtxSetCurrent(context_);
-  driver_.cuStreamSynchronize(stream_);
-  driver_.cuMemFree_v2(address(memory));
+  const auto size = sizes_.find(memory);
+  kept_.emplace(size->second, address(memory));
+  sizes_.erase(size);
 }
 
 void* CudaDevice::allocate_pinned(size_t bytes) {
+  std::lock_guard lock(queueing_);
   make_current();
   void* memory = nullptr;
-  driver_.check(driver_.cuMemHostAlloc(&memory, bytes, 0), "cuMemHostAlloc");
+  const auto kept =
+      std::find_if(kept_pinned_.begin(), kept_pinned_.end(), [&](const Pinned& pinned) {
+        return pinned.bytes == bytes && driver_.cuEventQuery(pinned.done) == kSuccess;
+      });
+  if (kept != kept_pinned_.end()) {
+    memory = kept->memory;
+    kept_events_.push_back(kept->done);
+    kept_pinned_.erase(kept);
+  } else {
+    driver_.check(driver_.cuMemHostAlloc(&memory, bytes, 0), "cuMemHostAlloc");
+  }
+  sizes_[memory] = bytes;
   return memory;
 }
 
 void CudaDevice::release_pinned(void* memory) noexcept {
   std::lock_guard lock(queueing_);
   driver_.cuCtxSetCurrent(context_);
-  driver_.cuStreamSynchronize(stream_);
-  driver_.cuMemFreeHost(memory);
+  const auto size = sizes_.find(memory);
+  try {
+    const Event done = take_event();
+    driver_.cuEventRecord(done, stream_);
+    kept_pinned_.push_back({memory, size->second, done});
+  } catch (const Error&) {
+    driver_.cuStreamSynchronize(stream_);
+    driver_.cuMemFreeHost(memory);
+  }
+  sizes_.erase(size);
 }
 
 void CudaDevice::copy_to_device(void* device, const void* host, size_t bytes) {
@@ -161,18 +207,26 @@ void CudaDevice::synchronize() {
   driver_.check(driver_.cuStreamSynchronize(stream_), "cuStreamSynchronize");
 }
 
-Event CudaDevice::create_event() {
-  make_current();
+Event CudaDevice::take_event() {
+  if (!kept_events_.empty()) {
+    const Event event = kept_events_.back();
+    kept_events_.pop_back();
+    return event;
+  }
   Event event = nullptr;
   driver_.check(driver_.cuEventCreate(&event, 0), "cuEventCreate");
   return event;
 }
 
+Event CudaDevice::create_event() {
+  std::lock_guard lock(queueing_);
+  make_current();
+  return take_event();
+}
+
 void CudaDevice::destroy_event(Event event) noexcept {
   std::lock_guard lock(queueing_);
-  driver_.cuCtxSetCurrent(context_);
-  driver_.cuStreamSynchronize(stream_);
-  driver_.cuEventDestroy_v2(event);
+  kept_events_.push_back(event);
 }
 
 void CudaDevice::record(Event event) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "device/cuda/driver.h"
 #include "device/device.h"
@@ -24,7 +25,9 @@ class CudaDevice final : public Device, public Launcher {
 
   // Zeroed by the stream. A host pointer in type only: the host may not look through it.
   void* allocate(size_t bytes) override;
-  // Waits for the stream first: what is queued may still use the memory.
+  // Kept for the next one that asks for as much, and nothing waits: what is queued may still use
+  // the memory, and what comes after it on the stream may have it. So it is with pinned memory and
+  // events, but that the host gets pinned memory again only when the stream is done with it.
   void release(void* memory) noexcept override;
   const char* name() const override { return name_.c_str(); }
 
@@ -63,9 +66,10 @@ class CudaDevice final : public Device, public Launcher {
  private:
   void load_kernels();
   void give_back() noexcept;
+  void free_kept() noexcept;  // after a wait for the stream
+  Event take_event();
 
   const Driver& driver_;
-  // Nothing may be queued between the wait for the stream and the freeing of what it used.
   std::mutex queueing_;
   int ordinal_;
   DeviceHandle device_ = 0;
@@ -73,6 +77,16 @@ class CudaDevice final : public Device, public Launcher {
   Stream stream_ = nullptr;
   Module module_ = nullptr;
   std::map<std::string, Function> functions_;
+  // What is in use by size, and what was released. Guarded by `queueing_`.
+  struct Pinned {
+    void* memory;
+    size_t bytes;
+    Event done;  // recorded when it was released
+  };
+  std::map<void*, size_t> sizes_;
+  std::multimap<size_t, DevicePointer> kept_;
+  std::vector<Pinned> kept_pinned_;
+  std::vector<Event> kept_events_;
   std::string name_;
   int capability_ = 0, multiprocessors_ = 0;
   size_t shared_limit_ = 0;

@@ -53,8 +53,9 @@ inline Outcome verify_on_device(cuda::CudaDevice& device, Problem problem) {
   cuda::verify(args, memory, device);
   // The engine's read-back: status and tokens in one pinned copy.
   int32_t* pinned = static_cast<int32_t*>(device.allocate_pinned(report.bytes()));
+  pinned[0] = -1;
   device.copy_to_host(pinned, report.data(), report.bytes());
-  if (device.emulated()) CHECK_EQUAL(pinned[0], -1);  // poison: nothing has run yet
+  if (device.emulated()) CHECK_EQUAL(pinned[0], -1);  // nothing has run yet
   device.synchronize();
   Outcome outcome;
   outcome.result = {pinned[0], pinned[1], pinned[2], static_cast<VerifyFault>(pinned[3])};
