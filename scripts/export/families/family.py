@@ -1,5 +1,6 @@
 """What export.py asks of a family."""
 
+import re
 from abc import ABC, abstractmethod
 
 from tokenizers import Tokenizer
@@ -73,6 +74,28 @@ def special_prefix(path):
     if whole[extra:] != bare:
         raise SystemExit(f"{path}: puts special tokens behind a text, which no family here does")
     return "".join(tokenizer.id_to_token(id) for id in whole[:extra])
+
+
+def check_template(path, template):
+    """The engine reads the text between special tokens piece by piece; a tokenizer that marks the
+    beginning of a text only once would give other ids there."""
+    tokenizer = Tokenizer.from_file(str(path))
+    names = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+    longest_first = sorted(map(re.escape, names), key=len, reverse=True)
+    filled = template.replace("{prompt}", "a red fox, in the Snow")
+    ids = []
+    for part in re.split(f"({'|'.join(longest_first)})", filled):
+        whole = part in names
+        ids += (
+            [tokenizer.token_to_id(part)]
+            if whole
+            else tokenizer.encode(part, add_special_tokens=False).ids
+        )
+    if ids != tokenizer.encode(filled, add_special_tokens=False).ids:
+        raise SystemExit(
+            f"{path}: reads the pieces of the chat template in another way than the whole"
+        )
+    return template
 
 
 def require_tokens(path, tokens):

@@ -16,7 +16,14 @@ from transformers.models.janus.modeling_janus import JanusVQVAE, JanusVQVAEAlign
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from families import llama
-from families.family import ROWS, Family, require_tokens, special_prefix, table
+from families.family import (
+    ROWS,
+    Family,
+    check_template,
+    require_tokens,
+    special_prefix,
+    table,
+)
 from llama_graph import Architecture, Weights
 from projection import linear
 
@@ -111,9 +118,10 @@ class Janus(Family):
         }
 
     def prompt(self):
+        path = self.tokenizer()
         return {
             "kind": "template",
-            "template": special_prefix(self.tokenizer()) + self.chat() + BEGIN,
+            "template": check_template(path, special_prefix(path) + self.chat() + BEGIN),
             "unconditional": {"kind": "pad", "token": PAD},
         }
 
