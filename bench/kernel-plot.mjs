@@ -9,7 +9,7 @@ const COLOURS = { native: '#2563eb', javascript: '#f59e0b', pytorch: '#dc2626' }
 export function kernelPlot(results) {
   const shown = results.filter(
     (r) =>
-      r.kernel.startsWith('verify') &&
+      (r.kernel === 'verify' || r.kernel === 'verify from JavaScript') &&
       / normal top-k 2000 top-p 1$/.test(r.shape) &&
       r.dtype === 'f32' &&
       (r.implementation !== 'native' || r.coupling === 'maximal') &&

@@ -44,7 +44,10 @@ const floors = new Map(
 );
 const results = [...native.results];
 for (const shape of SHAPES) {
-  results.push(throughJavaScript(shape), javaScript(shape));
+  for (const coupling of ['maximal', 'gumbel']) {
+    results.push(throughJavaScript(shape, coupling), await heldByAsync(shape, coupling));
+  }
+  results.push(javaScript(shape));
 }
 results.push(...pyTorch());
 
@@ -100,33 +103,49 @@ function time(call) {
     call(i + 3);
     if (i >= 0) times.push(performance.now() - start);
   }
+  return spread(times);
+}
+
+function spread(times) {
   return { medianMs: median(times), minMs: Math.min(...times), maxMs: Math.max(...times) };
 }
 
-/** The native kernel as a JavaScript program calls it. */
-function throughJavaScript(shape) {
+/** The options of one call after the other, as a decoding loop makes them. */
+function optionsOf(shape, coupling) {
   const { count, vocabulary } = shape;
   const logits = makeLogits(shape);
-  const drafts = new Int32Array(count).fill(-1);
-  const laws = new Float32Array(count * vocabulary);
-  const level = new Int32Array(count);
-  const window = { first: 0, count, capacity: count };
-  const times = time((i) =>
-    kernels.verify({
-      window,
-      logits: logits[i % 4],
-      vocabulary,
-      rows: 2,
-      guidance: GUIDANCE,
-      topK: TOP_K,
-      coupling: 'maximal',
-      pass: i,
-      drafts,
-      level,
-      laws,
-    }),
-  );
-  return row('verify from JavaScript', shape, 'native', times);
+  const options = {
+    window: { first: 0, count, capacity: count },
+    vocabulary,
+    rows: 2,
+    guidance: GUIDANCE,
+    topK: TOP_K,
+    coupling,
+    drafts: new Int32Array(count).fill(-1),
+    level: new Int32Array(count),
+  };
+  if (coupling !== 'gumbel') options.laws = new Float32Array(count * vocabulary);
+  return (i) => ({ ...options, logits: logits[i % 4], pass: i });
+}
+
+/** The native kernel as a JavaScript program calls it. */
+function throughJavaScript(shape, coupling) {
+  const options = optionsOf(shape, coupling);
+  const times = time((i) => kernels.verify(options(i)));
+  return row('verify from JavaScript', shape, coupling, 'native', times);
+}
+
+/** How long the calling thread is busy with a call that works on another one. */
+async function heldByAsync(shape, coupling) {
+  const options = optionsOf(shape, coupling);
+  const times = [];
+  for (let i = 0; i < calls + 3; i++) {
+    await new Promise(setImmediate);
+    const before = performance.eventLoopUtilization();
+    await kernels.verifyAsync(options(i));
+    times.push(performance.eventLoopUtilization(before).active);
+  }
+  return row('verifyAsync, calling thread', shape, coupling, 'native', spread(times.slice(3)));
 }
 
 function javaScript(shape) {
@@ -136,13 +155,13 @@ function javaScript(shape) {
   const drafts = new Int32Array(count);
   const laws = new Float32Array(count * vocabulary).fill(1 / vocabulary);
   const times = time((i) => verify(logits[i % 4], laws, drafts, GUIDANCE, TOP_K));
-  return row('verify', shape, 'javascript', times);
+  return row('verify', shape, 'maximal', 'javascript', times);
 }
 
-function row(kernel, { count, vocabulary }, implementation, times) {
+function row(kernel, { count, vocabulary }, coupling, implementation, times) {
   const shape = `[2,${count},${vocabulary}] normal top-k ${TOP_K} top-p 1`;
-  const floorMs = floors.get(`verify ${shape} f32 maximal`) ?? null;
-  return { kernel, shape, dtype: 'f32', coupling: 'maximal', implementation, ...times, floorMs };
+  const floorMs = floors.get(`verify ${shape} f32 ${coupling}`) ?? null;
+  return { kernel, shape, dtype: 'f32', coupling, implementation, ...times, floorMs };
 }
 
 function pyTorch() {

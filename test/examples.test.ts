@@ -17,3 +17,13 @@ test('a loop of one’s own over sjd2/kernels draws the image that the engine dr
   const { images } = await model.generate('a red apple', { decoder: 'ar', guidance: 1, seed: 7 });
   expect(readFileSync(file).equals(images[0]?.toPNG() as Buffer)).toBe(true);
 });
+
+test('with another coupling it states the laws of its guesses, and verify believes them', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'sjd2-example-')), 'own.png');
+  const example = join(PACKAGE_ROOT, 'docs', 'examples', 'own-loop.mjs');
+  const output = execFileSync(process.execPath, [example, 'a red apple', file, 'maximal'], {
+    encoding: 'utf8',
+  });
+  // Laws that were never written are refused; laws that hold let several tokens pass at once.
+  expect(Number(/256 tokens in (\d+) passes/.exec(output)?.[1])).toBeLessThan(128);
+});

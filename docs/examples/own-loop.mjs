@@ -2,7 +2,7 @@
  * Speculative Jacobi Decoding in a loop of your own: onnxruntime-node runs the transformer from
  * JavaScript, `sjd2/kernels` verifies. Everything that `model.generate` hides is here in the open.
  *
- *   node docs/examples/own-loop.mjs "a red apple" apple.png
+ *   node docs/examples/own-loop.mjs "a red apple" apple.png [gumbel | maximal | independent]
  *
  * The model is the one that ships with sjd2, without guidance (one row); any decoder graph with a KV
  * cache fits, if you adapt `forward`.
@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { RgbImage } from 'sjd2';
-import { verify } from 'sjd2/kernels';
+import { initialLaw, verify } from 'sjd2/kernels';
 
 const folder = join(
   dirname(fileURLToPath(import.meta.resolve('sjd2/package.json'))),
@@ -25,6 +25,7 @@ const { hiddenSize: d, layers, kvHeads, headSize, maxLength, image } = manifest;
 const length = image.rows * image.columns;
 const WINDOW = 16;
 const SEED = 7n;
+const COUPLING = process.argv[4] ?? 'gumbel';
 
 const tables = readTables(join(folder, manifest.files.tables.path));
 const session = await InferenceSession.create(join(folder, manifest.files.decoder['1'].path));
@@ -47,14 +48,20 @@ for (let layer = 0; layer < layers; layer++) {
 const tokens = [];
 const drafts = new Int32Array(WINDOW + 1).fill(-1); // a ring: position i in slot i % length
 const level = new Int32Array(WINDOW + 1); // every input is a clean embedding
+// The law that each draft was drawn from, which Gumbel coupling does not ask for. `verify` writes
+// those of the drafts that it makes; the law of a guess is ours to say.
+const laws = COUPLING === 'gumbel' ? undefined : new Float32Array((WINDOW + 1) * image.vocabulary);
 let passes = 0;
 while (tokens.length < length) {
   const first = tokens.length;
   const window = { first, count: Math.min(WINDOW, length - first), capacity: WINDOW + 1 };
-  // New positions start as a copy of their left neighbour (any guess will do with Gumbel coupling).
+  // New positions start as a copy of their left neighbour. Any guess will do, if its law is true: a
+  // copy had no choice, so that its law is the token itself (a guess drawn at random: 'uniform').
   for (let i = first; i < first + window.count; i++) {
     const slot = i % window.capacity;
-    if (drafts[slot] < 0) drafts[slot] = i > 0 ? Math.max(0, tokenAt(i - 1)) : 0;
+    if (drafts[slot] >= 0) continue;
+    drafts[slot] = i > 0 ? Math.max(0, tokenAt(i - 1)) : 0;
+    if (laws) initialLaw(laws, image.vocabulary, slot, drafts[slot]);
   }
   // Input rows: the prompt or the last committed token, then all drafts but the window's last.
   const lead = first === 0 ? prompt : embedImageToken(tokens[first - 1]);
@@ -70,14 +77,15 @@ while (tokens.length < length) {
     window,
     logits,
     vocabulary: image.vocabulary,
-    coupling: 'gumbel',
+    coupling: COUPLING,
     temperature: manifest.sampler.temperature,
     topK: manifest.sampler.topK,
     topP: manifest.sampler.topP,
     seed: SEED,
-    pass: passes++,
+    pass: passes++, // numbers the coins of `maximal` and `independent`
     drafts,
     level,
+    laws,
   });
   for (let j = 0; j < commit; j++) {
     const slot = (first + j) % window.capacity;

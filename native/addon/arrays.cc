@@ -15,21 +15,25 @@ void copy_spans(std::byte* to, const std::byte* from, const Spans& spans) {
   }
 }
 
-// Memory to restore from, kept for the next call on this thread: the laws of a large vocabulary are
-// megabytes, and the system takes longer to give them than we take to fill them.
-struct Spare {
-  std::unique_ptr<std::byte[]> memory;
-  size_t size = 0;
-};
-thread_local Spare spare;
+constexpr size_t kLarge = size_t{1} << 16;     // worth keeping
+constexpr size_t kTooLarge = size_t{1} << 26;  // to be kept for a call that may never come
+constexpr size_t kKept = 2;                    // logits and laws
+thread_local std::vector<Block> kept;
 
-std::unique_ptr<std::byte[]> take(size_t size) {
-  if (spare.memory && size <= spare.size) return std::move(spare.memory);
-  return std::unique_ptr<std::byte[]>(new std::byte[size]);
+Block take(size_t size) {
+  for (Block& block : kept) {
+    if (block.size < size || block.size / 4 > size) continue;
+    Block found = std::move(block);
+    kept.erase(kept.begin() + (&block - kept.data()));
+    return found;
+  }
+  return {std::unique_ptr<std::byte[]>(new std::byte[size]), size};
 }
 
-void give_back(std::unique_ptr<std::byte[]> memory, size_t size) {
-  spare = {std::move(memory), size};
+void give_back(Block block) {
+  if (block.size < kLarge || block.size > kTooLarge) return;
+  if (kept.size() == kKept) kept.erase(kept.begin());
+  kept.push_back(std::move(block));
 }
 
 }  // namespace
@@ -59,22 +63,18 @@ void Arrays::too_short(const char* name, Size needed, size_t length) const {
 std::byte* Arrays::add(Entry entry, Values values, bool restores) {
   entry.copied =
       asynchronous_ || values == Values::Index || (values == Values::Choice && entry.memory.shared);
-  if (entry.copied) {
-    entry.copy.reset(new std::byte[entry.needed]);
-    copy_spans(entry.copy.get(), entry.memory.data, entry.touched);
-  } else if (restores) {
-    entry.copy = take(entry.needed);
-  }
+  if (entry.copied || restores) entry.copy = take(entry.needed);
+  if (entry.copied) copy_spans(entry.copy.memory.get(), entry.memory.data, entry.touched);
   entries_.push_back(std::move(entry));
   const Entry& added = entries_.back();
-  return added.copied ? added.copy.get() : added.memory.data;
+  return added.copied ? added.copy.memory.get() : added.memory.data;
 }
 
 const std::byte* Arrays::keep_bytes(Span span) {
   Entry& entry = entries_.back();
-  copy_spans(entry.copy.get(), entry.memory.data, {span});
+  copy_spans(entry.copy.memory.get(), entry.memory.data, {span});
   entry.touched.push_back(span);
-  return entry.copy.get() + span.begin;
+  return entry.copy.memory.get() + span.begin;
 }
 
 void Arrays::check_overlaps() const {
@@ -105,7 +105,7 @@ void Arrays::commit(Napi::Env env) {
   }
   for (const Entry& entry : entries_) {
     if (entry.written && entry.copied) {
-      copy_spans(entry.memory.data, entry.copy.get(), entry.touched);
+      copy_spans(entry.memory.data, entry.copy.memory.get(), entry.touched);
     }
   }
   forget();
@@ -113,8 +113,8 @@ void Arrays::commit(Napi::Env env) {
 
 void Arrays::restore() {
   for (const Entry& entry : entries_) {
-    if (entry.copy && !entry.copied) {
-      copy_spans(entry.memory.data, entry.copy.get(), entry.touched);
+    if (entry.copy.memory && !entry.copied) {
+      copy_spans(entry.memory.data, entry.copy.memory.get(), entry.touched);
     }
   }
   forget();
@@ -122,7 +122,7 @@ void Arrays::restore() {
 
 void Arrays::forget() {
   for (Entry& entry : entries_) {
-    if (entry.copy && !entry.copied) give_back(std::move(entry.copy), entry.needed);
+    if (entry.copy.memory) give_back(std::move(entry.copy));
   }
   entries_.clear();
 }

@@ -34,6 +34,13 @@ struct Span {
 };
 using Spans = std::vector<Span>;
 
+// Memory for copies. Large blocks are kept for the next call on the thread, as the system takes
+// longer to give megabytes than we take to fill them.
+struct Block {
+  std::unique_ptr<std::byte[]> memory;
+  size_t size = 0;
+};
+
 class Arrays {
  public:
   // The fields of `from`: plain data, made by src/kernels.ts.
@@ -95,8 +102,8 @@ class Arrays {
     size_t needed;  // bytes
     Spans touched;  // bytes
     bool written;
-    bool copied = false;                // the kernel works on `copy`; else `copy`, if any, restores
-    std::unique_ptr<std::byte[]> copy;  // as long as `needed`; only `touched` means something
+    bool copied = false;  // the kernel works on `copy`; else `copy`, if any, restores
+    Block copy;           // at least as long as `needed`; only `touched` means something
   };
 
   template <typename T>

@@ -92,13 +92,15 @@ inline void search_survivors(GumbelSearch& search, Survivors survivors, F scale,
   }
 }
 
-// The lowest token that has the maximal logit.
+// The lowest token that has the maximal logit. The first one if none has it any more: logits may lie
+// in memory that something else writes, and then any token is as good as another, but no crash is.
 inline int32_t first_maximum(Survivors survivors, float maximum) {
   const F top = set(maximum);
-  for (int32_t i = 0;; i += 16) {
+  for (int32_t i = 0; i < survivors.padded(); i += 16) {
     const uint32_t mask = bits(equal(load(survivors.logits + i), top));
     if (mask) return survivors.token(i + std::countr_zero(mask));
   }
+  return survivors.token(0);
 }
 
 inline int32_t gumbel_argmax(const VerifyArgs& args, uint32_t position, Survivors survivors,
