@@ -92,8 +92,8 @@ inline void search_survivors(GumbelSearch& search, Survivors survivors, F scale,
   }
 }
 
-// The lowest token that has the maximal logit. The first one if none has it any more: logits may lie
-// in memory that something else writes, and then any token is as good as another, but no crash is.
+// The lowest token that has the maximal logit. If none has it any more, the first one: logits may
+// lie in memory that something else writes meanwhile, which may cost the result, not the process.
 inline int32_t first_maximum(Survivors survivors, float maximum) {
   const F top = set(maximum);
   for (int32_t i = 0; i < survivors.padded(); i += 16) {
