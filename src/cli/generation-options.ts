@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { DEVICES } from '../load-model';
 import { DEFAULT_MODEL } from '../model/package';
 import {
   COUPLING_NAMES,
@@ -87,7 +88,7 @@ export function addGenerationOptions(command: Command): Command {
 export function addModelOptions(command: Command): Command {
   return command
     .option('--model <name|dir>', 'a shipped model or a folder with a model.json', DEFAULT_MODEL)
-    .option('--device <name>', 'auto, cpu, cuda', 'auto')
+    .option('--device <name>', DEVICES.join(', '), 'auto')
     .option('--precision <name>', 'auto (fp16 on cuda, else fp32), fp32, fp16', 'auto')
     .option('--threads <n>', 'threads in one operator, 0 for one per core', numeric, 0)
     .option('--verify', 'compare tables and weights with their SHA-256, too (graphs always are)');
