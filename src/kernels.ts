@@ -11,8 +11,8 @@
  *
  * The synchronous form works on the calling thread and in the caller's memory. The `Async` form
  * works on a worker thread and on copies, made before it returns: arrays may change meanwhile, and
- * results are written when its promise resolves. Copying takes the calling thread about half as
- * long as the work itself would (docs/kernels.md), so that a loop on its own is best synchronous.
+ * results are written when its promise resolves. Copying takes the calling thread about as long as
+ * the work would on a fast machine (docs/kernels.md): a loop on its own is best synchronous.
  *
  * No array that is written may share memory with another one of the call, and none may lie in a
  * buffer that can be resized, nor, for the `Async` form, in shared memory. A call that ends with an
