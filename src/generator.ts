@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { decoders } from './decoding/decoder';
+import { passesUntilComplete } from './decoding/passes';
 import { cleanSchedule, noiseSchedule } from './decoding/schedule';
 import { type Statistics, StatisticsRecorder } from './decoding/statistics';
 import {
@@ -231,7 +231,7 @@ export class ImageGenerator {
           return operation.run(() => native.passes(width, passableLevel, most, TRIP_SECONDS));
         },
       };
-      for await (const pass of decoders[decoding.decoder].decode(state, decoding, window)) {
+      for await (const pass of passesUntilComplete(state, window, decoding.relaxed)) {
         tokens.set(pass.tokens, committed);
         committed += pass.tokens.length;
         recorder.record(pass);

@@ -161,9 +161,9 @@ export interface VerifyOptions {
   guidance?: number;
   /** 0 (greedy) to 100. Default 1. */
   temperature?: number;
-  /** 0 keeps all tokens. Default 0. */
+  /** 0 keeps all tokens; ties at the cut stay. Default 0. */
   topK?: number;
-  /** Above 0 to 1. Default 1. */
+  /** Above 0 to 1; ties at the cut stay. Default 1. */
   topP?: number;
   /** Default 0. */
   seed?: number | bigint;

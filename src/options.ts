@@ -1,3 +1,4 @@
+import { DECODER_SETTINGS } from './decoding/decoder';
 import { describeValue, Sjd2Error, shown, unexpected } from './errors';
 import { GUIDANCE, type Manifest, TEMPERATURE } from './model/manifest';
 
@@ -8,7 +9,7 @@ export const LEVEL_SCHEDULES = ['flat', 'staggered'] as const;
 export const MAX_WINDOW = 256;
 export const MAX_COUNT = 1000;
 
-/** A decoder's name; see src/decoding, one file each. */
+/** A decoder's name; src/decoding/decoder.ts says what each is. */
 export type DecoderName = (typeof DECODERS)[number];
 /** How a draft of one pass is tied to the draft of the next. All three are lossless. */
 export type CouplingName = (typeof COUPLING_NAMES)[number];
@@ -20,9 +21,15 @@ export interface SamplerOptions {
   guidance?: number;
   /** 0 (greedy) to 100. Default: the model's; 0 for `jacobi`. */
   temperature?: number;
-  /** Keep the k most likely tokens, 0 (all) to the image vocabulary. Default: the model's. */
+  /**
+   * Keep the k most likely tokens, 0 (all) to the image vocabulary. Default: the model's. Tokens tied with the
+   * k-th stay, so 1 draws among equal maxima; temperature 0 takes the first of them.
+   */
   topK?: number;
-  /** Keep the most likely tokens until their mass reaches p, above 0 to 1. Default: the model's. */
+  /**
+   * Keep the most likely tokens until their mass reaches p, above 0 to 1; tokens tied with the last one stay.
+   * Default: the model's.
+   */
   topP?: number;
 }
 
@@ -87,7 +94,8 @@ export function resolveOptions(options: GenerateOptions, manifest: Manifest): De
   checkFields('options', options, GENERATE_FIELDS);
   const denoising = manifest.denoising;
   const decoder = oneOf('decoder', options.decoder ?? (denoising ? 'sjd2' : 'sjd'), DECODERS);
-  if (decoder === 'sjd2' && !denoising) {
+  const { initials, denoises } = DECODER_SETTINGS[decoder];
+  if (denoises && !denoising) {
     throw new Sjd2Error(
       'ERR_ARGUMENT',
       `Expected decoder to be one of ar, jacobi, sjd: the model ${manifest.name} was not ` +
@@ -95,11 +103,11 @@ export function resolveOptions(options: GenerateOptions, manifest: Manifest): De
     );
   }
   for (const name of ['steps', 'levels', 'relaxed'] as const) {
-    if (options[name] !== undefined && decoder !== 'sjd2') {
+    if (options[name] !== undefined && !denoises) {
       throw inapplicable(name, options[name], decoder, 'it belongs to sjd2');
     }
   }
-  if (decoder === 'ar') {
+  if (initials.length === 0) {
     for (const name of ['window', 'initial'] as const) {
       if (options[name] !== undefined) {
         throw inapplicable(name, options[name], decoder, 'it decodes one token a pass');
@@ -137,7 +145,7 @@ export function resolveSampler(sampler: SamplerOptions, manifest: Manifest): Sam
 
 function fillSampler(options: SamplerOptions, manifest: Manifest, decoder?: DecoderName): Sampler {
   const defaults = manifest.sampler;
-  const greedy = decoder === 'jacobi';
+  const greedy = decoder !== undefined && DECODER_SETTINGS[decoder].greedy;
   if (greedy && options.temperature !== undefined && options.temperature !== 0) {
     throw inapplicable('temperature', options.temperature, decoder, 'it is greedy: temperature 0');
   }
@@ -213,16 +221,15 @@ function positive(name: string, value: unknown, max: number): number {
 }
 
 function resolveWindow(decoder: DecoderName, window: unknown): number | 'auto' {
-  if (decoder === 'ar') return 1;
+  if (DECODER_SETTINGS[decoder].initials.length === 0) return 1;
   if (window === 'auto') return window;
   if (Number.isSafeInteger(window)) return integer('window', window, 1, MAX_WINDOW);
   throw unexpected('window', `an integer between 1 and ${MAX_WINDOW} or auto`, window);
 }
 
 function resolveInitial(decoder: DecoderName, initial: unknown): InitialName | 'none' {
-  if (decoder === 'ar') return 'none';
-  if (decoder === 'sjd2') return oneOf('initial', initial ?? 'noise', ['noise']);
-  return oneOf('initial', initial ?? 'left', ['uniform', 'left', 'up']);
+  const { initials } = DECODER_SETTINGS[decoder];
+  return initials.length === 0 ? 'none' : oneOf('initial', initial ?? initials[0], initials);
 }
 
 function inapplicable(name: string, value: unknown, decoder: DecoderName, why: string): Sjd2Error {

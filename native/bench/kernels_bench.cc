@@ -1,6 +1,6 @@
-// Times the kernels on one thread (or --threads n) against the memory floor of the same run.
+// Times the kernels on one thread against the memory floor of the same run.
 //
-//   kernels_bench [--json] [--filter text] [--target name] [--threads n] [--calls n]
+//   kernels_bench [--json] [--filter text] [--target name] [--calls n]
 //
 // The floor of a call is the time that memory needs for the bytes that the call must read and
 // write, at the bandwidths measured here just before. Inputs rotate through more memory than the
@@ -18,7 +18,6 @@
 #include <vector>
 
 #include "kernels/cpu/cpu.h"
-#include "kernels/cpu/thread_pool.h"
 
 namespace sjd2::bench {
 namespace {
@@ -27,7 +26,6 @@ struct Options {
   bool json = false;
   std::string filter;
   cpu::Target target = cpu::targets()[0];
-  int32_t threads = 1;
   int32_t calls = 40;
 };
 
@@ -155,10 +153,9 @@ Result run_verify(const VerifyCase& c, const Options& options) {
   const VerifyMemory memory(c, random);
   const size_t law = static_cast<size_t>(c.count) * c.vocabulary;
   std::vector<float> laws(c.coupling == Coupling::Gumbel ? 0 : law, 1.0f / c.vocabulary);
-  std::vector<float> scratch(verify_scratch_floats(c.vocabulary, c.count, options.threads));
+  std::vector<float> scratch(verify_scratch_floats(c.vocabulary, c.count));
   std::vector<int32_t> drafts(c.count, 0), level(c.count, 0);
   std::vector<uint8_t> kept(c.count);
-  ThreadPool pool(options.threads);
   VerifyArgs args;
   args.window = {1000, c.count, c.count};
   args.seed = 7;
@@ -172,7 +169,6 @@ Result run_verify(const VerifyCase& c, const Options& options) {
   args.laws = laws.empty() ? nullptr : laws.data();
   args.scratch = scratch.data();
   args.kept = kept.data();
-  args.pool = options.threads > 1 ? &pool : nullptr;
   const Bandwidth bandwidth;
   const Times times = time_calls(options.calls, [&](int32_t i) {
     args.logits = memory.pass(i);
@@ -321,9 +317,8 @@ void print(const Options& options, const Bandwidth& bandwidth, const std::vector
   const std::string machine = machine_name();
   const unsigned cores = std::thread::hardware_concurrency();
   if (!options.json) {
-    std::printf("%s, %u cores; %s, %d thread(s); read %.1f GB/s, write %.1f GB/s\n\n",
-                machine.c_str(), cores, options.target.name, options.threads, bandwidth.read / 1e6,
-                bandwidth.write / 1e6);
+    std::printf("%s, %u cores; %s; read %.1f GB/s, write %.1f GB/s\n\n", machine.c_str(), cores,
+                options.target.name, bandwidth.read / 1e6, bandwidth.write / 1e6);
     std::printf("%-7s %-44s %-5s %-12s %9s %9s %9s %9s %7s\n", "kernel", "shape", "dtype",
                 "coupling", "median ms", "min", "max", "floor", "ratio");
     for (const Result& r : results) {
@@ -334,10 +329,9 @@ void print(const Options& options, const Bandwidth& bandwidth, const std::vector
     return;
   }
   std::printf(
-      "{\"machine\":{\"processor\":\"%s\",\"cores\":%u,\"target\":\"%s\",\"threads\":%d,"
+      "{\"machine\":{\"processor\":\"%s\",\"cores\":%u,\"target\":\"%s\",\"threads\":1,"
       "\"readGBs\":%.2f,\"writeGBs\":%.2f},\n\"results\":[",
-      machine.c_str(), cores, options.target.name, options.threads, bandwidth.read / 1e6,
-      bandwidth.write / 1e6);
+      machine.c_str(), cores, options.target.name, bandwidth.read / 1e6, bandwidth.write / 1e6);
   const char* separator = "\n";
   for (const Result& r : results) {
     std::printf(
@@ -362,8 +356,6 @@ int run(int argc, char** argv) {
     ++i;
     if (name == "--filter") {
       options.filter = value;
-    } else if (name == "--threads") {
-      options.threads = std::max(1, std::atoi(value.c_str()));
     } else if (name == "--calls") {
       options.calls = std::max(1, std::atoi(value.c_str()));
     } else if (name == "--target") {
@@ -372,7 +364,7 @@ int run(int argc, char** argv) {
       }
     } else {
       std::fprintf(stderr,
-                   "Expected --json, --filter text, --target name, --threads n or --calls n but "
+                   "Expected --json, --filter text, --target name or --calls n but "
                    "received %s\n",
                    name.c_str());
       return 2;

@@ -136,7 +136,7 @@ VerifyResult CudaWindow::verify(VerifyArgs args, std::vector<int32_t>& tokens) {
   memory.verdicts = verdicts_.data();
   memory.status = reinterpret_cast<cuda::Status*>(report_.data());
   memory.tokens = report_.data() + kStatusWords;
-  memory.settle = true;
+  memory.settle = level_.data();
   cuda::verify(args, memory, device_);
   const int32_t count = args.window.count;
   device_.copy_to_host(pinned_, report_.data(), (kStatusWords + size_t(count)) * sizeof(int32_t));

@@ -10,8 +10,7 @@ add_library(sjd2_kernels STATIC
   ${SJD2_KERNELS_DIR}/cpu/scalar.cc
   ${SJD2_KERNELS_DIR}/cpu/avx2.cc
   ${SJD2_KERNELS_DIR}/cpu/avx512.cc
-  ${SJD2_KERNELS_DIR}/cpu/neon.cc
-  ${SJD2_KERNELS_DIR}/cpu/thread_pool.cc)
+  ${SJD2_KERNELS_DIR}/cpu/neon.cc)
 target_include_directories(sjd2_kernels PUBLIC ${SJD2_KERNELS_DIR}/..)
 target_link_libraries(sjd2_kernels PUBLIC Threads::Threads)
 

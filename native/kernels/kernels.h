@@ -25,8 +25,6 @@
 
 namespace sjd2 {
 
-class ThreadPool;  // cpu/thread_pool.h
-
 enum class ElementType : int32_t { F32 = 0, F16 = 1, BF16 = 2 };
 
 // How a draft of one pass is tied to the draft of the next. All three leave its law exactly `p`.
@@ -129,9 +127,8 @@ struct VerifyArgs {
   const int32_t* level = nullptr;  // [capacity] level of the input in this pass
   float* laws = nullptr;           // [capacity, vocabulary] in: q, out: p. May be null with Gumbel
                                    // and at temperature 0, which do not read it
-  float* scratch = nullptr;        // [verify_scratch_floats(vocabulary, count, threads)]
+  float* scratch = nullptr;        // [verify_scratch_floats(vocabulary, count)]
   uint8_t* kept = nullptr;         // [count] out: 1 where the draft was kept
-  ThreadPool* pool = nullptr;      // splits the rows; null works on the calling thread
 };
 
 enum class VerifyFault : int32_t {
@@ -169,8 +166,7 @@ struct Kernels {
   void (*refine)(const RefineArgs&) = nullptr;
 };
 
-// For a pool of `threads` workers; 1 without a pool.
-size_t verify_scratch_floats(int32_t vocabulary, int32_t count, int32_t threads = 1);
+size_t verify_scratch_floats(int32_t vocabulary, int32_t count);
 
 namespace reference {
 extern const Kernels kernels;

@@ -58,16 +58,11 @@ struct Function {
   static constexpr size_t slot = Slot;
 };
 
-inline constexpr Function<int(const Status*), 1> GetErrorCode;
 inline constexpr Function<const char*(const Status*), 2> GetErrorMessage;
 inline constexpr Function<Status*(int, const char*, Env**), 3> CreateEnv;
 inline constexpr Function<Status*(const Env*), 6> DisableTelemetryEvents;
 inline constexpr Function<Status*(const Env*, const PathChar*, const SessionOptions*, Session**), 7>
     CreateSession;
-inline constexpr Function<Status*(Session*, const RunOptions*, const char* const*,
-                                  const Value* const*, size_t, const char* const*, size_t, Value**),
-                          9>
-    Run;
 inline constexpr Function<Status*(SessionOptions**), 10> CreateSessionOptions;
 inline constexpr Function<Status*(SessionOptions*, int), 22> SetSessionLogSeverityLevel;
 inline constexpr Function<Status*(SessionOptions*, int), 23> SetSessionGraphOptimizationLevel;
@@ -82,7 +77,6 @@ inline constexpr Function<Status*(const Session*, size_t, Allocator*, char**), 3
     SessionGetOutputName;
 inline constexpr Function<Status*(RunOptions**), 39> CreateRunOptions;
 inline constexpr Function<Status*(RunOptions*), 46> RunOptionsSetTerminate;
-inline constexpr Function<Status*(RunOptions*), 47> RunOptionsUnsetTerminate;
 inline constexpr Function<Status*(Allocator*, const int64_t*, size_t, int, Value**), 48>
     CreateTensorAsOrtValue;
 inline constexpr Function<

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/cpu/thread_pool.h"
 #include "kernels/half.h"
 
 namespace sjd2::test {
@@ -182,13 +181,10 @@ void sweep(const std::vector<int32_t>& vocabularies, const std::vector<int32_t>&
   }
 }
 
-Outcome run_verify(const Kernels& kernels, Problem problem, int32_t threads) {
+Outcome run_verify(const Kernels& kernels, Problem problem) {
   const VerifyArgs& settings = problem.settings;
-  problem.scratch.assign(verify_scratch_floats(settings.vocabulary, settings.window.count, threads),
-                         NAN);
+  problem.scratch.assign(verify_scratch_floats(settings.vocabulary, settings.window.count), NAN);
   VerifyArgs args = problem.args();
-  ThreadPool pool(threads);
-  if (threads > 1) args.pool = &pool;
   Outcome outcome;
   outcome.result = kernels.verify(args);
   outcome.drafts = std::move(problem.drafts);

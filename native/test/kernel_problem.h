@@ -79,7 +79,7 @@ void sweep(const std::vector<int32_t>& vocabularies, const std::vector<int32_t>&
            const std::function<void(const Problem& problem, uint64_t seed)>& judge);
 
 // Runs on copies: `problem` stays as it is.
-Outcome run_verify(const Kernels& kernels, Problem problem, int32_t threads = 1);
+Outcome run_verify(const Kernels& kernels, Problem problem);
 
 // A law over `vocabulary` tokens and a token drawn from it.
 std::vector<float> random_law(std::mt19937_64& random, int32_t vocabulary);

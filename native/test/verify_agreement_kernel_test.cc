@@ -55,22 +55,6 @@ TEST("verify: a wide window over a large vocabulary agrees with the definition")
   }
 }
 
-TEST("verify: the thread count changes no bit") {
-  for (Coupling coupling : kCouplings) {
-    for (Shape shape : kShapes) {
-      Problem problem = random_problem(shape, ElementType::F32, 2, 17, 512, 9);
-      problem.settings.coupling = coupling;
-      problem.settings.sampler.top_p = 0.9f;
-      const Outcome one = run_verify(cpu::kernels, problem, 1);
-      const Outcome three = run_verify(cpu::kernels, problem, 3);
-      CHECK(one.drafts == three.drafts);
-      CHECK(one.kept == three.kept);
-      CHECK(one.laws == three.laws);
-      CHECK_EQUAL(one.result.passed, three.result.passed);
-    }
-  }
-}
-
 TEST("verify: keeping every draft of equal laws passes the whole fed window") {
   for (Coupling coupling : {Coupling::Independent, Coupling::Maximal}) {
     Problem problem = random_problem(Shape::Normal, ElementType::F32, 2, 17, 512, 11);

@@ -12,9 +12,8 @@ namespace sjd2::test {
 std::string verify_complaint(const Problem& problem, const Outcome& outcome);
 
 // Runs and judges.
-inline std::string verify_complaint(const Kernels& kernels, const Problem& problem,
-                                    int32_t threads = 1) {
-  return verify_complaint(problem, run_verify(kernels, problem, threads));
+inline std::string verify_complaint(const Kernels& kernels, const Problem& problem) {
+  return verify_complaint(problem, run_verify(kernels, problem));
 }
 
 }  // namespace sjd2::test

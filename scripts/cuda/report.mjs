@@ -24,6 +24,7 @@ const kVerifyShared = 17296;
 
 // What launch.cc launches for hidden = 1024 and V = 16384 (staged: 4 bytes a token more).
 const launches = {
+  sjd2_enter: { threads: 256, shared: 0 },
   sjd2_noise: { threads: 256, shared: 0 },
   sjd2_refine: { threads: 256, shared: 0 },
   sjd2_verify_f32: { threads: 512, shared: kVerifyShared + 65536 },

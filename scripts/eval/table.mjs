@@ -37,6 +37,20 @@ export function speedTable(rows) {
   );
 }
 
+/** What does not depend on the clock. */
+export function passesTable(rows) {
+  return table(
+    ['decoder', 'window', 'K', 'tokens per pass', 'passes'],
+    rows.map((r) => [
+      rowName(r),
+      r.window,
+      r.steps ?? '',
+      plusMinus(r.tokensPerPass, r.standardError, 2),
+      r.passes.toFixed(0),
+    ]),
+  );
+}
+
 export function qualityTable(rows) {
   return table(
     [

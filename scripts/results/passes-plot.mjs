@@ -50,7 +50,7 @@ export function passesPlot({ results, samples }) {
       parts.push(dot(centre, y(r.tokensPerPass), colour));
     }
   });
-  parts.push(text(RIGHT + 16, legend + 10, 'sjd2 at its best K;', 'fill="#6b7280"'));
+  parts.push(text(RIGHT + 16, legend + 10, 'sjd2 with K = 1;', 'fill="#6b7280"'));
   parts.push(text(RIGHT + 16, legend + 28, `± standard error, n = ${samples}`, 'fill="#6b7280"'));
   return svgDocument(WIDTH, HEIGHT, 'Tokens per pass against the window, by decoder', parts);
 }

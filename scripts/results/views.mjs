@@ -1,6 +1,7 @@
 /** The tables of the documents by the name in their marker: `FILE VIEW`. */
 import {
   machineLine,
+  passesTable,
   plusMinus,
   qualityTable,
   rowName,
@@ -15,6 +16,7 @@ const VIEWS = {
   machine: (report) => `${machineLine(report)} \`${report.command}\``,
   summary,
   speed: (report) => speedTable(report.results),
+  passes: (report) => passesTable(report.results),
   quality: (report) => qualityTable(report.results),
   published: publishedTable,
   encoder: encoderTable,

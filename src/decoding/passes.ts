@@ -1,12 +1,26 @@
 import type { NativePass } from '../native/addon';
-import type { DecodingState } from './decoder';
 import type { WindowController } from './window';
+
+/** One image in the making. */
+export interface DecodingState {
+  /** n: tokens that are final. */
+  readonly committed: number;
+  /** Tokens of the whole image. */
+  readonly length: number;
+  /**
+   * Passes over `window` positions (native/decode/generation.cc), on a worker thread. Each commits at least
+   * one token.
+   * @param count At most so many; fewer if they take long or the image is complete. At least 1.
+   * @param passableLevel Highest noise level at which a fed position may be passed; 0 is STRICT.
+   */
+  passes(window: number, count: number, passableLevel: number): Promise<NativePass[]>;
+}
 
 /** Passes until the image is complete; the controller chooses every window and sees every result. */
 export async function* passesUntilComplete(
   state: DecodingState,
   window: WindowController,
-  passableLevel = 0,
+  passableLevel: number,
 ): AsyncGenerator<NativePass> {
   while (state.committed < state.length) {
     const { width, passes } = window.next();

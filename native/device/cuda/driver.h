@@ -60,7 +60,6 @@ constexpr int kNeededVersion = 13000;
   X(cuModuleUnload, (Module))                                                              \
   X(cuModuleGetFunction, (Function*, Module, const char*))                                 \
   X(cuFuncSetAttribute, (Function, int, int))                                              \
-  X(cuFuncGetAttribute, (int*, int, Function))                                             \
   X(cuMemAlloc_v2, (DevicePointer*, size_t))                                               \
   X(cuMemFree_v2, (DevicePointer))                                                         \
   X(cuMemGetInfo_v2, (size_t*, size_t*))                                                   \
@@ -73,12 +72,9 @@ constexpr int kNeededVersion = 13000;
   X(cuStreamCreate, (Stream*, unsigned))                                                   \
   X(cuStreamDestroy_v2, (Stream))                                                          \
   X(cuStreamSynchronize, (Stream))                                                         \
-  X(cuStreamWaitEvent, (Stream, Event, unsigned))                                          \
   X(cuEventCreate, (Event*, unsigned))                                                     \
   X(cuEventDestroy_v2, (Event))                                                            \
   X(cuEventRecord, (Event, Stream))                                                        \
-  X(cuEventSynchronize, (Event))                                                           \
-  X(cuEventQuery, (Event))                                                                 \
   X(cuEventElapsedTime, (float*, Event, Event))                                            \
   X(cuLaunchKernel, (Function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, \
                      unsigned, Stream, void**, void**))                                    \
@@ -97,8 +93,8 @@ class Driver {
 
   int version = 0;  // 13000 is CUDA 13.0
   // It exports `sjd2_emulated_cuda`: the tests' driver, whose device memory is host memory and
-  // whose kernels are its own. The CPU execution provider then stands in for the CUDA one, see
-  // decode/placement.h. No driver of NVIDIA's has that name.
+  // whose kernels are its own. The CPU execution provider then stands in for the CUDA one. No
+  // driver of NVIDIA's has that name.
   bool emulated = false;
 
   // Throws ERR_DEVICE with the driver's words for a result that is not success.

@@ -70,7 +70,7 @@ const Kernels kernels{
     [](const RefineArgs& args) { targets()[0].kernels->refine(args); },
 };
 
-size_t worker_scratch_floats(int32_t vocabulary) {
+size_t row_scratch_floats(int32_t vocabulary) {
   const size_t row = (static_cast<size_t>(vocabulary) + 63) / 64 * 64 + 64;
   const size_t blocks = static_cast<size_t>(vocabulary) / 128 + 2;
   return 6 * row + 4 * blocks + 2;
@@ -78,9 +78,9 @@ size_t worker_scratch_floats(int32_t vocabulary) {
 
 }  // namespace cpu
 
-// Four floats per position for its decision, then a share for each worker.
-size_t verify_scratch_floats(int32_t vocabulary, int32_t count, int32_t threads) {
-  return 4 * static_cast<size_t>(count) + threads * cpu::worker_scratch_floats(vocabulary);
+// Four floats per position for its decision, then what a row works in.
+size_t verify_scratch_floats(int32_t vocabulary, int32_t count) {
+  return 4 * static_cast<size_t>(count) + cpu::row_scratch_floats(vocabulary);
 }
 
 }  // namespace sjd2

@@ -12,14 +12,13 @@
 #include <utility>
 
 #include "kernels/coupling.h"
-#include "kernels/cpu/thread_pool.h"
 #include "kernels/half.h"
 #include "kernels/kernels.h"
 
 namespace sjd2::cpu {
 
-// One worker's share of the scratch memory of `verify`.
-size_t worker_scratch_floats(int32_t vocabulary);
+// What one row of `verify` works in; the decisions of all positions lie before it.
+size_t row_scratch_floats(int32_t vocabulary);
 
 namespace scalar {
 extern const Kernels kernels;

@@ -1,4 +1,4 @@
-// Verification: every position on its own (in any order, on any thread), then the prefix.
+// Verification: every position on its own, then the prefix.
 
 // What a position decides before anyone knows where the prefix stops.
 struct Decision {
@@ -15,11 +15,10 @@ inline size_t padded_row(int32_t vocabulary) {
 inline Decision* decisions(const VerifyArgs& args) {
   return reinterpret_cast<Decision*>(args.scratch);
 }
-inline Scratch worker_scratch(const VerifyArgs& args, int32_t worker) {
+inline Scratch row_scratch(const VerifyArgs& args) {
   const size_t row = padded_row(args.vocabulary);
-  float* base = args.scratch + 4 * static_cast<size_t>(args.window.count) +
-                worker * worker_scratch_floats(args.vocabulary);
-  // The doubles come first in the share, on an even address.
+  float* base = args.scratch + 4 * static_cast<size_t>(args.window.count);
+  // The doubles come first, on an even address.
   base += reinterpret_cast<uintptr_t>(base) % 8 / 4;
   double* blocks = reinterpret_cast<double*>(base);
   float* rows = base + 4 * (args.vocabulary / kBlock + 2);
@@ -146,33 +145,12 @@ inline Decision decide(const VerifyArgs& args, int32_t offset, const Scratch& sc
   return decision;
 }
 
-// Rows are handed out in runs of neighbours, as each row asks for the next one's logits.
-struct Runs {
-  const VerifyArgs& args;
-  int32_t length;
-};
-
-inline void decide_run(void* context, int32_t worker, int32_t run) {
-  const Runs& runs = *static_cast<const Runs*>(context);
-  const VerifyArgs& args = runs.args;
-  Scratch scratch = worker_scratch(args, worker);
-  const int32_t start = run * runs.length;
-  const int32_t end = std::min(args.window.count, start + runs.length);
-  for (int32_t j = start; j < end; ++j) {
-    scratch.next = j + 1 < end ? row_at(args, j + 1) : LogitRow{};
-    decisions(args)[j] = decide(args, j, scratch);
-  }
-}
-
 VerifyResult verify(const VerifyArgs& args) {
-  Runs runs{args, args.window.count};
-  if (args.pool) {
-    // Four runs for each thread: a thread that starts late leaves its share to the others.
-    runs.length = std::max(1, args.window.count / (4 * args.pool->size()));
-    const int32_t count = (args.window.count + runs.length - 1) / runs.length;
-    args.pool->run(count, decide_run, &runs);
-  } else {
-    decide_run(&runs, 0, 0);
+  Scratch scratch = row_scratch(args);
+  for (int32_t j = 0; j < args.window.count; ++j) {
+    // Each row asks for the next one's logits while it is computed on.
+    scratch.next = j + 1 < args.window.count ? row_at(args, j + 1) : LogitRow{};
+    decisions(args)[j] = decide(args, j, scratch);
   }
   VerifyResult result;
   bool passing = true;

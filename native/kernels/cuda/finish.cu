@@ -50,6 +50,6 @@ extern "C" __global__ void __launch_bounds__(sjd2::cuda::kFinishThreads, 1)
   if (lane == 0) {
     *p.status = {passed, kept, -1, 0};
     const int32_t last = passed < count ? passed : count - 1;
-    if (p.settle) p.level[slot_of(p.window, last)] = 0;
+    if (p.settle) p.settle[slot_of(p.window, last)] = 0;
   }
 }

@@ -119,7 +119,7 @@ void verify(const VerifyArgs& args, const VerifyMemory& memory, Launcher& launch
       args.sampler.temperature == 0 ? static_cast<int32_t>(Coupling::Gumbel) : rows.coupling;
   finish.verdicts = memory.verdicts;
   finish.drafts = args.drafts;
-  finish.level = const_cast<int32_t*>(args.level);  // written only to settle
+  finish.level = args.level;
   finish.kept = args.kept;
   finish.status = memory.status;
   finish.tokens = memory.tokens;

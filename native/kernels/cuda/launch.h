@@ -31,10 +31,11 @@ struct VerifyMemory {
   Verdict* verdicts = nullptr;  // [count]
   Status* status = nullptr;     // out
   int32_t* tokens = nullptr;    // [count] out
-  bool settle = false;          // also set the last committed position's level to 0
+  int32_t* settle =
+      nullptr;  // [capacity] the level ring, if the last committed position becomes clean
 };
 
-// All pointers of the arguments are device pointers; `scratch` and `pool` are not used.
+// All pointers of the arguments are device pointers; `scratch` is not used.
 void enter(const EnterArgs& args, Launcher& launcher);
 void noise(const NoiseArgs& args, Launcher& launcher);
 void refine(const RefineArgs& args, Launcher& launcher);

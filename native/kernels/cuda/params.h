@@ -77,11 +77,13 @@ struct FinishParams {
   Ring window;
   int32_t passable_level, coupling;
   const Verdict* verdicts;
-  int32_t *drafts, *level;
+  int32_t* drafts;
+  const int32_t* level;
   uint8_t* kept;
   Status* status;
   int32_t* tokens;  // [count] the window's tokens in order
-  int32_t settle;  // set the level of the last committed position to 0: it is fed clean from now on
+  int32_t* settle;  // the level ring, to set the last committed position's to 0: it is fed clean
+                    // from now on; null leaves it
 };
 
 // Threads of a verify block: a power of two, so that every thread owns whole histogram bins.

@@ -125,11 +125,6 @@ EXPORT Result cuFuncSetAttribute(Function function, int attribute, int value) {
   reinterpret_cast<FakeFunction*>(function)->shared_limit = std::max(value, kSharedDefault);
   return kSuccess;
 }
-EXPORT Result cuFuncGetAttribute(int* value, int, Function) {
-  ENTER();
-  *value = 0;
-  return kSuccess;
-}
 
 EXPORT Result cuMemAlloc_v2(DevicePointer* pointer, size_t bytes) {
   ENTER();

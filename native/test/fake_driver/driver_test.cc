@@ -229,9 +229,11 @@ TEST("fake driver: events are reached when their stream is") {
   cuda::Event event = nullptr;
   driver().cuEventCreate(&event, 0);
   driver().cuEventRecord(event, raw.stream);
-  CHECK_EQUAL(driver().cuEventQuery(event), cuda::kNotReady);
-  CHECK_EQUAL(driver().cuEventSynchronize(event), cuda::kSuccess);
-  CHECK_EQUAL(driver().cuEventQuery(event), cuda::kSuccess);
+  float milliseconds = -1;
+  CHECK_EQUAL(driver().cuEventElapsedTime(&milliseconds, event, event), cuda::kNotReady);
+  CHECK_EQUAL(driver().cuStreamSynchronize(raw.stream), cuda::kSuccess);
+  CHECK_EQUAL(driver().cuEventElapsedTime(&milliseconds, event, event), cuda::kSuccess);
+  CHECK_EQUAL(milliseconds, 0.0f);
   CHECK_EQUAL(driver().cuEventDestroy_v2(event), cuda::kSuccess);
 }
 

@@ -30,7 +30,6 @@ struct FakeStream {
   std::deque<Work> queue;
 };
 struct FakeEvent {
-  FakeStream* stream = nullptr;  // recorded and not reached yet
   bool reached = true;
   std::chrono::steady_clock::time_point time;  // when it was reached
 };

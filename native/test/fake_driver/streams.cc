@@ -15,8 +15,8 @@ FakeStream* find(Stream stream) {
   return nullptr;
 }
 
-Result drain(FakeStream& stream, const FakeEvent* until = nullptr) {
-  while (!stream.queue.empty() && !(until && until->reached)) {
+Result drain(FakeStream& stream) {
+  while (!stream.queue.empty()) {
     const Work work = std::move(stream.queue.front());
     stream.queue.pop_front();
     const Result result = work.run();
@@ -96,13 +96,6 @@ EXPORT Result cuStreamSynchronize(Stream stream) {
   FakeStream* known = find(stream);
   return known ? drain(*known) : fail(kInvalidValue, "a stream that does not exist");
 }
-EXPORT Result cuStreamWaitEvent(Stream stream, Event event, unsigned) {
-  ENTER();
-  FakeEvent* other = reinterpret_cast<FakeEvent*>(event);
-  return queue(stream, [other] {
-    return other->reached || !other->stream ? kSuccess : drain(*other->stream, other);
-  });
-}
 EXPORT Result cuEventCreate(Event* event, unsigned) {
   ENTER();
   *event = reinterpret_cast<Event>(new FakeEvent);
@@ -119,22 +112,12 @@ EXPORT Result cuEventDestroy_v2(Event event) {
 EXPORT Result cuEventRecord(Event event, Stream stream) {
   ENTER();
   FakeEvent* fake = reinterpret_cast<FakeEvent*>(event);
-  fake->stream = find(stream);
   fake->reached = false;
   return queue(stream, [fake] {
     fake->reached = true;
     fake->time = std::chrono::steady_clock::now();
     return kSuccess;
   });
-}
-EXPORT Result cuEventSynchronize(Event event) {
-  ENTER();
-  FakeEvent* fake = reinterpret_cast<FakeEvent*>(event);
-  return fake->reached ? kSuccess : drain(*fake->stream, fake);
-}
-EXPORT Result cuEventQuery(Event event) {
-  ENTER();
-  return reinterpret_cast<FakeEvent*>(event)->reached ? kSuccess : kNotReady;
 }
 EXPORT Result cuEventElapsedTime(float* milliseconds, Event begin, Event end) {
   ENTER();
