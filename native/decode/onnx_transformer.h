@@ -60,8 +60,9 @@ class OnnxDecoder {
 // One generation's view of it: its own KV cache, input and logit buffers.
 class OnnxTransformer final : public Transformer {
  public:
-  // `max_inputs` input rows and `max_logits` logit rows at most in one pass; a single row is run with
-  // one more behind it, see the source. Once the interrupt has fired, runs end with ERR_ABORTED.
+  // `max_inputs` input rows and `max_logits` logit rows at most in one pass; a single row is run
+  // with one more behind it, see the source. Once the interrupt has fired, runs end with
+  // ERR_ABORTED.
   OnnxTransformer(const OnnxDecoder& decoder, int32_t max_inputs, int32_t max_logits,
                   std::shared_ptr<const ort::Interrupt> interrupt);
   ~OnnxTransformer() override;
