@@ -75,6 +75,7 @@ constexpr int kNeededVersion = 13000;
   X(cuEventCreate, (Event*, unsigned))                                                     \
   X(cuEventDestroy_v2, (Event))                                                            \
   X(cuEventRecord, (Event, Stream))                                                        \
+  X(cuEventQuery, (Event))                                                                 \
   X(cuEventElapsedTime, (float*, Event, Event))                                            \
   X(cuLaunchKernel, (Function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, \
                      unsigned, Stream, void**, void**))                                    \

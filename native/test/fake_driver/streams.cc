@@ -119,6 +119,10 @@ EXPORT Result cuEventRecord(Event event, Stream stream) {
     return kSuccess;
   });
 }
+EXPORT Result cuEventQuery(Event event) {
+  ENTER();
+  return reinterpret_cast<FakeEvent*>(event)->reached ? kSuccess : kNotReady;
+}
 EXPORT Result cuEventElapsedTime(float* milliseconds, Event begin, Event end) {
   ENTER();
   const FakeEvent& from = *reinterpret_cast<FakeEvent*>(begin);
