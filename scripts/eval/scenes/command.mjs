@@ -5,16 +5,17 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { describeMachine } from '../../../bench/machine.mjs';
 import { mean, median, standardError } from '../../../bench/statistics.mjs';
 import { Judge } from './judge.mjs';
 import { fulfils } from './verdict.mjs';
 
-const USAGE = `npm run eval:scenes -- --model DIR --judge DIR [options]
+const USAGE = `npm run eval:scenes -- --model DIR [options]
 
   --model DIR        the model package
-  --judge DIR        judge.onnx, judge.json and prompts.json, as scripts/eval/export_judge.py writes them
+  --judge DIR        judge.onnx, judge.json and prompts.json of scripts/eval/export_judge.py (the one beside this file)
   --decoders LIST    of ar,sjd,sjd2 (ar,sjd,sjd2)
   --window N         of sjd and sjd2 (32)
   --per-kind N       prompts of each kind, seen and held out (20)
@@ -27,10 +28,11 @@ const USAGE = `npm run eval:scenes -- --model DIR --judge DIR [options]
 const { values: options } = parseArgs({
   options: {
     ...Object.fromEntries(
-      'model judge pictures json guidance temperature top-k'
+      'model pictures json guidance temperature top-k'
         .split(' ')
         .map((name) => [name, { type: 'string' }]),
     ),
+    judge: { type: 'string', default: fileURLToPath(new URL('judge', import.meta.url)) },
     decoders: { type: 'string', default: 'ar,sjd,sjd2' },
     window: { type: 'string', default: '32' },
     'per-kind': { type: 'string', default: '20' },
@@ -38,7 +40,7 @@ const { values: options } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-if (options.help || !options.judge || !(options.model || options.pictures)) {
+if (options.help || !(options.model || options.pictures)) {
   console.log(USAGE);
   process.exit(options.help ? 0 : 2);
 }
