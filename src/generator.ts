@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { types } from 'node:util';
 import { passesUntilComplete } from './decoding/passes';
 import { cleanSchedule, noiseSchedule } from './decoding/schedule';
@@ -37,6 +38,7 @@ import {
   type Sampler,
   type SamplerOptions,
 } from './options';
+import { sideBySide } from './side-by-side';
 
 export interface StreamOptions extends GenerateOptions {
   /** A preview event every so many passes; 0 for none. Default 0. */
@@ -84,8 +86,21 @@ interface PromptRows {
 
 /** How long the worker thread makes passes before their progress is reported: one frame. */
 const TRIP_SECONDS = 1 / 60;
+/** Weights up to this size are held twice where that makes several images of one call faster. */
+const SECOND_COPY_BYTES = 2 ** 28;
 /** Tokens that the widest scoring pass feeds; memory grows with it, speed hardly does. */
 const SCORE_WINDOW = 64;
+
+/** What the images of one call have in common. */
+interface Task {
+  prompt: PromptRows;
+  rows: number;
+  /** Inside one operator; of the decoder graph that was loaded with them. */
+  threads: number;
+  decoding: DecodingOptions;
+  previewEvery: number;
+  operation: Operation;
+}
 
 /**
  * A loaded model. `loadModel` makes one; `dispose()` (or `await using`) ends it. Several
@@ -107,8 +122,12 @@ export class ImageGenerator {
     readonly device: DeviceName,
     /** What the transformer computes in. */
     readonly precision: 'fp32' | 'fp16',
-    /** Threads inside one operator; 0 takes one per physical core. */
-    private readonly threads: number,
+    private readonly resources: {
+      /** Threads inside one operator; 0 takes one per physical core. */
+      threads: number;
+      /** Of the files that hold the transformer. */
+      weightBytes: number;
+    },
   ) {
     this.operations = new Operations(native);
   }
@@ -131,7 +150,7 @@ export class ImageGenerator {
   /** @internal Loads and checks what images with the model's own sampler are drawn with. */
   async load(signal?: AbortSignal): Promise<void> {
     const rows = this.rowsFor(this.manifest.sampler);
-    await this.operations.begin(signal).run(() => this.native.load(rows, this.threads));
+    await this.operations.begin(signal).run(() => this.native.load(rows, this.resources.threads));
   }
 
   /** @internal Median seconds of a pass over `window` positions that says nothing in particular. */
@@ -142,7 +161,7 @@ export class ImageGenerator {
     const length = 8;
     const ids = new Array<number>(rows * length).fill(0);
     const embeddings = await operation.run(() => this.model.tables.text.rows(ids));
-    const settings = this.settings({ embeddings, length }, rows, 0n, window, {
+    const decoding: DecodingOptions = {
       decoder: 'sjd',
       coupling: 'gumbel',
       window,
@@ -151,7 +170,11 @@ export class ImageGenerator {
       relaxed: 0,
       initial: 'uniform',
       sampler,
-    });
+    };
+    const { threads } = this.resources;
+    const prompt = { embeddings, length };
+    const task: Task = { prompt, rows, threads, decoding, previewEvery: 0, operation };
+    const settings = this.settings(task, 0n, window);
     const native = this.open(settings, operation);
     try {
       // The first passes allocate, and compile shaders.
@@ -174,18 +197,20 @@ export class ImageGenerator {
     const result: GenerateResult = { images: [], tokens: [], stats: [] };
     for await (const event of this.stream(prompt, options)) {
       if (event.type !== 'completed') continue;
-      result.images.push(event.pixels);
-      result.tokens.push(event.tokens);
-      result.stats.push(event.stats);
+      const { image, pixels, tokens, stats } = event;
+      result.images[image] = pixels;
+      result.tokens[image] = tokens;
+      result.stats[image] = stats;
     }
     return result;
   }
 
   /**
-   * Draws images and reports on the way; leaving the loop aborts the pass in flight.
+   * Draws images and reports on the way; leaving the loop aborts the pass in flight. Images of one
+   * call may be drawn at once: their events come mixed, those of one `image` in order.
    * @throws As `generate`; options are checked at the first step.
    */
-  async *stream(prompt: string, options: StreamOptions = {}): AsyncGenerator<GenerationEvent> {
+  async *stream(text: string, options: StreamOptions = {}): AsyncGenerator<GenerationEvent> {
     this.operations.checkAlive();
     const decoding = resolveOptions(options, this.manifest);
     const count = integer('count', options.count ?? 1, 1, MAX_COUNT);
@@ -194,28 +219,26 @@ export class ImageGenerator {
     const firstSeed = resolveSeed(options.seed);
     resolveSeed(firstSeed + BigInt(count - 1));
     const rows = this.rowsFor(decoding.sampler);
-    const ids = this.model.prompts.encode(prompt);
+    const ids = this.model.prompts.encode(text);
     const operation = this.operations.begin(signal);
-    const read = await operation.run(() => this.read(ids, rows));
-    await operation.run(() => this.native.load(rows, this.threads));
-    for (let image = 0; image < count; image++) {
-      const seed = firstSeed + BigInt(image);
-      yield* this.draw(image, read, rows, seed, decoding, previewEvery, operation);
-    }
+    const prompt = await operation.run(() => this.read(ids, rows));
+    const threads = this.threadsFor(count);
+    await operation.run(() => this.native.load(rows, threads));
+    const task: Task = { prompt, rows, threads, decoding, previewEvery, operation };
+    const draw = this.draw.bind(this);
+    const images = (function* () {
+      for (let image = 0; image < count; image++)
+        yield draw(image, firstSeed + BigInt(image), task);
+    })();
+    yield* sideBySide(images, this.lanesFor(count, task), () => operation.stop());
   }
 
-  private async *draw(
-    image: number,
-    read: PromptRows,
-    rows: number,
-    seed: bigint,
-    decoding: DecodingOptions,
-    previewEvery: number,
-    operation: Operation,
-  ): AsyncGenerator<GenerationEvent> {
+  /** One image. */
+  private async *draw(image: number, seed: bigint, task: Task): AsyncGenerator<GenerationEvent> {
+    const { decoding, previewEvery, operation } = task;
     const recorder = new StatisticsRecorder(seed);
-    const window = this.windowFor(decoding, rows);
-    const native = this.open(this.settings(read, rows, seed, window.capacity, decoding), operation);
+    const window = this.windowFor(task);
+    const native = this.open(this.settings(task, seed, window.capacity), operation);
     try {
       const tokens = new Int32Array(this.tokensPerImage);
       let committed = 0;
@@ -282,7 +305,8 @@ export class ImageGenerator {
     const rows = this.rowsFor(resolved);
     const ids = this.model.prompts.encode(prompt);
     const read = await operation.run(() => this.read(ids, rows));
-    await operation.run(() => this.native.load(rows, this.threads));
+    const { threads } = this.resources;
+    await operation.run(() => this.native.load(rows, threads));
     const decoding: DecodingOptions = {
       decoder: 'sjd',
       coupling: 'maximal',
@@ -293,7 +317,8 @@ export class ImageGenerator {
       initial: 'uniform',
       sampler: resolved,
     };
-    const native = this.open(this.settings(read, rows, 0n, SCORE_WINDOW, decoding), operation);
+    const task: Task = { prompt: read, rows, threads, decoding, previewEvery: 0, operation };
+    const native = this.open(this.settings(task, 0n, SCORE_WINDOW), operation);
     try {
       const nll = await operation.run(() => native.score(image));
       return { nll, mean: nll.reduce((sum, value) => sum + value, 0) / nll.length };
@@ -339,11 +364,36 @@ export class ImageGenerator {
     );
   }
 
+  /**
+   * Threads inside one operator. A pass of a small model is too short for two threads to share, so
+   * several images get one each. That takes a session of its own, and with it a copy of the weights:
+   * a larger model keeps the one it has.
+   */
+  private threadsFor(count: number): number {
+    const { threads, weightBytes } = this.resources;
+    const splits = count > 1 && this.device === 'cpu' && weightBytes <= SECOND_COPY_BYTES;
+    return threads === 0 && splits ? 1 : threads;
+  }
+
+  /**
+   * Images of one call that are drawn at once: two for each core that has none of the others'
+   * threads, since between two passes of an image its core would idle; fewer where memory is short.
+   */
+  private lanesFor(count: number, task: Task): number {
+    if (count === 1 || this.device !== 'cpu' || task.threads === 0) return 1;
+    const cores = Math.max(1, Math.floor(availableParallelism() / task.threads));
+    const needed = this.native.generationBytes(
+      this.settings(task, 0n, this.windowFor(task).capacity),
+    );
+    const fitting = Math.floor(process.availableMemory() / 4 / needed);
+    return Math.max(1, Math.min(count, 2 * cores, fitting));
+  }
+
   /** What `auto` learns holds for one way of decoding on one decoder graph. */
-  private windowFor(decoding: DecodingOptions, rows: number): WindowController {
+  private windowFor({ decoding, rows, threads }: Task): WindowController {
     if (decoding.window !== 'auto') return new FixedWindow(decoding.window);
     if (windowsDecide(decoding)) return settledWindow(this.tokensPerImage);
-    const key = [rows, decoding.decoder, decoding.coupling, decoding.steps].join(' ');
+    const key = [rows, threads, decoding.decoder, decoding.coupling, decoding.steps].join(' ');
     const knowledge = this.knowledge.get(key) ?? new PassKnowledge();
     this.knowledge.set(key, knowledge);
     return new AutoWindow(knowledge, this.tokensPerImage);
@@ -357,16 +407,14 @@ export class ImageGenerator {
   }
 
   private settings(
-    { embeddings, length }: PromptRows,
-    rows: number,
+    { prompt: { embeddings, length }, rows, threads, decoding }: Task,
     seed: bigint,
     capacity: number,
-    decoding: DecodingOptions,
   ): NativeSettings {
     const { denoising, image, hiddenSize } = this.manifest;
     return {
       rows,
-      threads: this.threads,
+      threads,
       prompt: embeddings,
       promptLength: length,
       length: this.tokensPerImage,
@@ -388,6 +436,9 @@ export class ImageGenerator {
   private open(settings: NativeSettings, operation: Operation): NativeGeneration {
     operation.check();
     try {
+      const needed = this.native.generationBytes(settings);
+      const available = process.availableMemory();
+      if (needed > available) throw tooLarge(needed, available);
       return this.native.generation(settings, operation.interrupt);
     } catch (error) {
       throw fromNative(error);
@@ -425,4 +476,13 @@ export class ImageGenerator {
     const outside = tokens.find((token) => token < 0 || token >= vocabulary);
     if (outside !== undefined) throw unexpected('every token', wanted, outside);
   }
+}
+
+function tooLarge(needed: number, available: number): Sjd2Error {
+  const megabytes = (bytes: number) => Math.ceil(bytes / 2 ** 20);
+  return new Sjd2Error(
+    'ERR_MEMORY',
+    `An image of this model needs ${megabytes(needed)} MB of memory, most of it for the KV cache, ` +
+      `and ${megabytes(available)} MB are free`,
+  );
 }

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
 import { openFastest } from './fastest-device';
@@ -84,11 +85,12 @@ export async function loadModel(
       ? await readPublished(folder, openGraph)
       : await readModelPackage(folder, verify, signal);
     report('graphs', 1);
+    const resources = { threads, weightBytes: await weightBytes(contents) };
     const open = async (place: DeviceName, half: boolean) => {
       const options = nativeOptions(contents, half, runtime.path, place, threads);
       const native = new addon.Model(options);
       const computes = half ? 'fp16' : 'fp32';
-      const generator = new ImageGenerator(contents, native, runtime, place, computes, threads);
+      const generator = new ImageGenerator(contents, native, runtime, place, computes, resources);
       try {
         await generator.load(signal);
         return generator;
@@ -116,11 +118,22 @@ export async function loadModel(
       await checkDevice(device);
       generator = await openOn(device);
     }
+    // The addon has a copy of its own, and nothing here reads it.
+    contents.tables.imageEmbedding = new Float32Array(0);
     report('ready', 2);
     return generator;
   } catch (error) {
     throw signal?.aborted ? aborted(signal) : fromNative(error);
   }
+}
+
+/** Of the decoder's graph and its external data; graphs of transformers.js are no small model's. */
+async function weightBytes({ manifest, files, published }: ModelPackage): Promise<number> {
+  if (published) return Number.POSITIVE_INFINITY;
+  const { decoder, weights } = manifest.files;
+  const held = [weights, decoder['1'] ?? decoder['2']].flat().filter((file) => file !== undefined);
+  const sizes = await Promise.all(held.map((file) => stat(files.pathOf(file))));
+  return sizes.reduce((sum, { size }) => sum + size, 0);
 }
 
 function computesInHalf(

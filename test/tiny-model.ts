@@ -10,7 +10,12 @@ const VOCABULARY = 8;
 
 export interface TinyModelParts {
   /** Files of test/fixtures/tiny, without their ending. */
-  decoder?: 'decoder' | 'endless-decoder' | 'symbolic-decoder';
+  decoder?:
+    | 'decoder'
+    | 'endless-decoder'
+    | 'symbolic-decoder'
+    | 'huge-decoder'
+    | 'wrapping-decoder';
   imageDecoder?: 'image-decoder' | 'endless-image-decoder';
   /** Fields of the manifest that are to be otherwise. */
   manifest?: Record<string, unknown>;

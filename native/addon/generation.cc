@@ -1,9 +1,11 @@
 #include "addon/generation.h"
 
 #include <chrono>
+#include <utility>
 
 #include "addon/arguments.h"
 #include "addon/promise_worker.h"
+#include "size.h"
 
 namespace sjd2::addon {
 namespace {
@@ -94,6 +96,25 @@ GenerationObject::GenerationObject(const Napi::CallbackInfo& info)
   info.This().As<Napi::Object>().TypeTag(&kTag);
 }
 
+// In step with what Generation, its transformer and its window allocate; what is not of the size of
+// a window, a vocabulary or the cache is left out.
+size_t GenerationObject::bytes(ModelCore& model, Napi::Object options) {
+  const int32_t prompt = integer_field(options, "promptLength");
+  const int32_t capacity = integer_field(options, "capacity");
+  const std::optional<DecoderShape> loaded =
+      model.loaded_shape(integer_field(options, "rows"), integer_field(options, "threads"));
+  if (!loaded) throw Error(codes::kState, "load(rows, threads) has not finished");
+  const DecoderShape& d = *loaded;
+  const TransformerShape& t = d.transformer;
+  const auto element = [](ElementType type) { return type == ElementType::F32 ? 4 : 2; };
+  const Size cache = Size(t.rows) * d.layers * 2 * d.kv_heads * t.max_length * d.head_size;
+  const Size inputs = Size(t.rows) * (Size(prompt) + capacity) * t.hidden;
+  const Size logits = Size(t.rows) * capacity * t.vocabulary;
+  const Size ring = (Size(capacity) + 1) * (Size(t.hidden) + t.vocabulary);
+  const Size all = cache * element(d.cache) + inputs * 4 + logits * element(t.logits) + ring * 4;
+  return all.or_throw(codes::kModel, "A generation");
+}
+
 Napi::Value GenerationObject::create(Napi::Env env, std::shared_ptr<ModelCore> model,
                                      Napi::Object options,
                                      std::shared_ptr<ort::Interrupt> interrupt) {
@@ -106,17 +127,20 @@ Napi::Value GenerationObject::create(Napi::Env env, std::shared_ptr<ModelCore> m
     wrong(env, "initial", "0 to 4");
   }
   if (settings.capacity < 1 || settings.prompt_length < 1) wrong(env, "capacity", "at least 1");
+  const auto external_bytes = static_cast<int64_t>(bytes(*model, options));
   auto transformer =
       model->transformer(rows, threads, settings.prompt_length + settings.capacity - 1,
                          settings.capacity, settings.prompt_length + settings.length, interrupt);
-  if (!transformer) throw Error(codes::kState, "load(rows, threads) has not finished");
   auto core = std::make_shared<Core>();
   core->generation = std::make_unique<Generation>(std::move(settings), model->table(),
                                                   std::move(transformer), model->windows());
   core->model = std::move(model);
   core->interrupt = std::move(interrupt);
   Napi::Object object = Environment::of(env).generation.New({});
-  from(object, "the generation").core_ = std::move(core);
+  GenerationObject& self = from(object, "the generation");
+  self.core_ = std::move(core);
+  self.external_bytes_ = external_bytes;
+  Napi::MemoryManagement::AdjustExternalMemory(env, external_bytes);
   return object;
 }
 
@@ -165,6 +189,11 @@ Napi::Value GenerationObject::score(const Napi::CallbackInfo& info) {
       [core] { core->interrupt->fire(); });
 }
 
+void GenerationObject::forget() {
+  core_.reset();
+  Napi::MemoryManagement::AdjustExternalMemory(Env(), -std::exchange(external_bytes_, 0));
+}
+
 // drafts(): Int32Array - the open positions' drafts, -1 where there is none
 Napi::Value GenerationObject::drafts(const Napi::CallbackInfo& info) {
   check(info);
@@ -173,7 +202,7 @@ Napi::Value GenerationObject::drafts(const Napi::CallbackInfo& info) {
 
 Napi::Value GenerationObject::dispose(const Napi::CallbackInfo& info) {
   check(info);
-  core_.reset();
+  forget();
   return info.Env().Undefined();
 }
 

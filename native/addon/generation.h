@@ -17,7 +17,12 @@ class GenerationObject : public Tagged<GenerationObject> {
   static Napi::Value create(Napi::Env env, std::shared_ptr<ModelCore> model, Napi::Object settings,
                             std::shared_ptr<ort::Interrupt> interrupt);
 
+  // What a generation with these settings takes of memory. Throws ERR_MODEL where the manifest's
+  // sizes multiply to more than any machine has.
+  static size_t bytes(ModelCore& model, Napi::Object settings);
+
   explicit GenerationObject(const Napi::CallbackInfo& info);
+  ~GenerationObject() { forget(); }
 
  private:
   // The model outlives the generation that points into its tables.
@@ -33,7 +38,12 @@ class GenerationObject : public Tagged<GenerationObject> {
   Napi::Value drafts(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
+  void forget();
+
   std::shared_ptr<Core> core_;
+  // Told to the garbage collector, which sees a small object: who drops many streams without
+  // leaving them has their memory back in time.
+  int64_t external_bytes_ = 0;
   bool busy_ = false;
 };
 

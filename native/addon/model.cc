@@ -5,6 +5,7 @@
 #include "addon/interrupt.h"
 #include "addon/promise_worker.h"
 #include "decode/provider_check.h"
+#include "size.h"
 
 namespace sjd2::addon {
 namespace {
@@ -22,7 +23,8 @@ Pixels run_image_decoder(ModelCore& core, const std::vector<int32_t>& tokens,
   std::vector<int64_t> ids(tokens.begin(), tokens.end());
   Pixels pixels;
   pixels.shape = {1, 3, core.image_height, core.image_width};
-  pixels.values.resize(3 * pixels.shape[2] * pixels.shape[3]);
+  pixels.values.resize(
+      (Size(3) * core.image_height * core.image_width).or_throw(codes::kModel, "An image"));
   ort::Binding binding(graph);
   binding.input(core.image_input, ort::borrow_tensor(library, library.cpu_memory(), ids.data(),
                                                      ids.size() * sizeof(int64_t),
@@ -71,6 +73,17 @@ std::unique_ptr<Transformer> ModelCore::transformer(
   const OnnxDecoder* decoder = slot(rows, threads).ready();
   if (!decoder) return nullptr;
   return std::make_unique<OnnxTransformer>(*decoder, max_inputs, max_logits, std::move(interrupt));
+}
+
+std::optional<DecoderShape> ModelCore::loaded_shape(int32_t rows, int32_t threads) {
+  if (!language_model_path.empty()) {
+    if (!growing_slot(threads).ready()) return std::nullopt;
+    DecoderShape growing = shape;
+    growing.transformer.rows = rows;
+    return growing;
+  }
+  const OnnxDecoder* decoder = slot(rows, threads).ready();
+  return decoder ? std::optional(decoder->shape()) : std::nullopt;
 }
 
 WindowFactory ModelCore::windows() const { return placement_.ready()->windows(); }
@@ -129,6 +142,7 @@ Napi::Function Model::define(Napi::Env env) {
       env, kName,
       {InstanceMethod<&Model::interrupt>("interrupt"), InstanceMethod<&Model::load>("load"),
        InstanceMethod<&Model::decode_image>("decodeImage"),
+       InstanceMethod<&Model::generation_bytes>("generationBytes"),
        InstanceMethod<&Model::generation>("generation"),
        InstanceMethod<&Model::dispose>("dispose")});
 }
@@ -234,6 +248,15 @@ Napi::Value Model::generation(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     return GenerationObject::create(info.Env(), core(info.Env()), object_argument(info, 0),
                                     InterruptObject::from(info[1], "interrupt").get());
+  });
+}
+
+// generationBytes(settings): number - what `generation` would take; needs load(rows, threads).
+Napi::Value Model::generation_bytes(const Napi::CallbackInfo& info) {
+  check(info);
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const size_t bytes = GenerationObject::bytes(*core(info.Env()), object_argument(info, 0));
+    return Napi::Number::New(info.Env(), double(bytes));
   });
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,8 @@ struct ModelCore {
   std::unique_ptr<Transformer> transformer(int32_t rows, int32_t threads, int32_t max_inputs,
                                            int32_t max_logits, int32_t positions,
                                            std::shared_ptr<const ort::Interrupt> interrupt);
+  // Of what `load` has loaded, rows and types included.
+  std::optional<DecoderShape> loaded_shape(int32_t rows, int32_t threads);
   // For a generation, after `load`.
   WindowFactory windows() const;
 
@@ -72,6 +75,7 @@ class Model : public Tagged<Model> {
   Napi::Value interrupt(const Napi::CallbackInfo& info);
   Napi::Value load(const Napi::CallbackInfo& info);
   Napi::Value decode_image(const Napi::CallbackInfo& info);
+  Napi::Value generation_bytes(const Napi::CallbackInfo& info);
   Napi::Value generation(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 

@@ -47,8 +47,9 @@ OnnxDecoder::OnnxDecoder(ort::Library& library, const std::string& path, const D
       for (const char* part : kCacheParts) {
         const int kind = element_kind(shape_.cache);
         const std::string past = cache_name("past_key_values", layer, row, part);
-        ort::expect_input(graph_, past, kind, cache);
-        ort::expect_output(graph_, cache_name("present", layer, row, part), kind, cache);
+        const std::string present = cache_name("present", layer, row, part);
+        ort::expect_stated(graph_, graph_.input(past), kind, cache);
+        ort::expect_stated(graph_, graph_.output(present), kind, cache);
         placement.check(graph_, graph_.input(past));
       }
     }

@@ -10,9 +10,10 @@ namespace sjd2 {
 class Device {
  public:
   virtual ~Device() = default;
-  // Zeroed memory aligned to 64 bytes (a cache line, and the widest vector); throws std::bad_alloc.
+  // Zeroed memory aligned to 64 bytes (a cache line, and the widest vector); throws std::bad_alloc,
+  // or ERR_MEMORY, or ERR_DEVICE.
   virtual void* allocate(size_t bytes) = 0;
-  virtual void release(void* memory) noexcept = 0;
+  virtual void release(void* memory, size_t bytes) noexcept = 0;
   // Waits for all that was queued on the device.
   virtual void synchronize() = 0;
   virtual const char* name() const = 0;
@@ -38,7 +39,7 @@ class Buffer {
     return *this;
   }
   ~Buffer() {
-    if (data_) device_->release(data_);
+    if (data_) device_->release(data_, bytes());
   }
 
   T* data() const { return data_; }

@@ -46,17 +46,20 @@ std::string describe(int element, const std::vector<int64_t>& shape) {
   return text + "]";
 }
 
+[[noreturn]] void mismatch(const std::string& path, const TensorSpec& spec, int element,
+                           const std::vector<int64_t>& shape) {
+  throw Error(codes::kModel, "Expected " + spec.name + " of " + path + " to be " +
+                                 describe(element, shape) + " but it is " +
+                                 describe(spec.element, spec.shape));
+}
+
 void expect(const std::string& path, const TensorSpec& spec, int element,
             const std::vector<int64_t>& shape) {
   bool fits = spec.element == element && spec.shape.size() == shape.size();
   for (size_t i = 0; fits && i < shape.size(); ++i) {
     fits = spec.shape[i] < 0 || shape[i] == kAny || spec.shape[i] == shape[i];
   }
-  if (!fits) {
-    throw Error(codes::kModel, "Expected " + spec.name + " of " + path + " to be " +
-                                   describe(element, shape) + " but it is " +
-                                   describe(spec.element, spec.shape));
-  }
+  if (!fits) mismatch(path, spec, element, shape);
 }
 
 // A file that ONNX Runtime refuses is a fault of the package, and the message names it.
@@ -208,6 +211,11 @@ void expect_input_count(const Graph& graph, size_t count) {
   throw Error(codes::kModel, "Expected " + graph.path() + " to have " + std::to_string(count) +
                                  " inputs but it has " + std::to_string(graph.inputs().size()) +
                                  ", the last one " + graph.inputs().back().name);
+}
+
+void expect_stated(const Graph& graph, const TensorSpec& spec, int element,
+                   const std::vector<int64_t>& shape) {
+  if (spec.element != element || spec.shape != shape) mismatch(graph.path(), spec, element, shape);
 }
 
 ValueHandle borrow_tensor(const Library& library, const MemoryInfo* memory, void* data,

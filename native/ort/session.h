@@ -80,6 +80,9 @@ inline constexpr int64_t kAny = -1, kSymbolic = -2;
 // dimension of the graph fits anything.
 void expect_input(const Graph& graph, const std::string& name, int element,
                   const std::vector<int64_t>& shape);
+// Where memory of that size is bound to it: the graph has to state every dimension.
+void expect_stated(const Graph& graph, const TensorSpec& spec, int element,
+                   const std::vector<int64_t>& shape);
 void expect_output(const Graph& graph, const std::string& name, int element,
                    const std::vector<int64_t>& shape);
 // An input that nobody feeds would be noticed by the first run only.

@@ -98,20 +98,27 @@ async function draw(
   const total = model.manifest.image.rows * model.manifest.image.columns;
   const progress = createProgress();
   const images: Array<{ path: string } & DrawingReport> = [];
-  let started = -1;
+  // Pictures are drawn side by side: one bar shows them together.
+  const title = paths.length === 1 ? (paths[0] as string) : `${paths.length} pictures`;
+  const committed = paths.map(() => 0);
+  const passes = paths.map(() => 0);
+  let shows = false;
   try {
     for await (const event of model.stream(prompt, options)) {
       if (event.type === 'progress') {
         // Not before: a prompt without any word that the model knows is an error, and one line.
-        if (started < 0) noteUnknownWords(model, prompt);
-        if (event.image > started) progress.start(paths[event.image] as string, total);
-        started = event.image;
-        progress.update(event.committed, event.passes);
+        if (sum(passes) === 0) noteUnknownWords(model, prompt);
+        committed[event.image] = event.committed;
+        passes[event.image] = event.passes;
+        if (!shows) progress.start(title, total * paths.length);
+        shows = true;
+        progress.update(sum(committed), sum(passes));
       } else if (event.type === 'completed') {
         progress.stop();
+        shows = false;
         const path = paths[event.image] as string;
         await event.pixels.save(path);
-        images.push({ path, ...drawingReport(decoding, event.tokens, event.stats) });
+        images[event.image] = { path, ...drawingReport(decoding, event.tokens, event.stats) };
         if (!json) console.log(`${path}: ${summary(event.stats)}`);
       }
     }
@@ -119,6 +126,10 @@ async function draw(
     progress.stop();
   }
   if (json) printJson({ ...runReport(model, prompt), images });
+}
+
+function sum(values: number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 /** A word without meaning to the model is no error, but silence about it would be puzzling. */

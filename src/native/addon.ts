@@ -151,6 +151,8 @@ export interface NativeModel {
    * ONNX Runtime choose), and the image decoder. Does nothing for what is loaded.
    */
   load(rows: number, threads: number): Promise<void>;
+  /** Bytes of memory that `generation` would take; for rows and threads that are loaded. */
+  generationBytes(settings: NativeSettings): number;
   /** For rows and threads that are loaded. */
   generation(settings: NativeSettings, interrupt: NativeInterrupt): NativeGeneration;
   /** `pixels` is [3, height, width] in [-1, 1]. */

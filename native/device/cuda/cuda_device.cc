@@ -134,7 +134,7 @@ void* CudaDevice::allocate(size_t bytes) {
   return reinterpret_cast<void*>(memory);
 }
 
-void CudaDevice::release(void* memory) noexcept {
+void CudaDevice::release(void* memory, size_t) noexcept {
   std::lock_guard lock(queueing_);
   const auto size = sizes_.find(memory);
   kept_.emplace(size->second, address(memory));

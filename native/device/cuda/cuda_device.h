@@ -28,7 +28,7 @@ class CudaDevice final : public Device, public Launcher {
   // Kept for the next one that asks for as much, and nothing waits: what is queued may still use
   // the memory, and what comes after it on the stream may have it. So it is with pinned memory and
   // events, but that the host gets pinned memory again only when the stream is done with it.
-  void release(void* memory) noexcept override;
+  void release(void* memory, size_t bytes) noexcept override;
   const char* name() const override { return name_.c_str(); }
 
   // Page-locked host memory, which copies reach while the host goes on.

@@ -1,0 +1,77 @@
+/** What a model takes of memory: no more than its sizes say, asked for first, given back in the end. */
+import { loadModel } from '../src';
+import { ended, inChild } from './child';
+import { tinyModel } from './tiny-model';
+
+jest.setTimeout(120_000);
+
+test('a graph has to state the sizes that the manifest states', async () => {
+  const folder = tinyModel({ decoder: 'symbolic-decoder' });
+  await expect(loadModel(folder)).rejects.toMatchObject({
+    code: 'ERR_MODEL',
+    message: expect.stringMatching(
+      /past_key_values\.0\.0\.key .* to be float32 with shape \[1, 1, 8, 8\] but it is .*\[1, 1, \?, 8\]/,
+    ),
+  });
+});
+
+test('sizes that multiply to more than 64 bits are no small buffer', async () => {
+  const sizes = { heads: 2 ** 20, kvHeads: 2 ** 20, maxLength: 2 ** 24, headSize: 2 ** 20 };
+  const folder = tinyModel({ decoder: 'wrapping-decoder', manifest: sizes });
+  await using model = await loadModel(folder);
+  await expect(model.generate('cat')).rejects.toMatchObject({ code: 'ERR_MODEL' });
+  await expect(model.score('cat', new Int32Array(4))).rejects.toMatchObject({ code: 'ERR_MODEL' });
+});
+
+test('a cache that the machine can not hold is an error that says how much it takes', async () => {
+  const sizes = { heads: 2 ** 6, kvHeads: 2 ** 6, maxLength: 2 ** 20, headSize: 2 ** 10 };
+  const folder = tinyModel({ decoder: 'huge-decoder', manifest: sizes });
+  await using model = await loadModel(folder);
+  await expect(model.generate('cat')).rejects.toMatchObject({
+    code: 'ERR_MEMORY',
+    message: expect.stringMatching(/needs 5242\d\d MB of memory.* \d+ MB are free/),
+  });
+});
+
+test('streams that are dropped without return() are freed', async () => {
+  const ending = await inChild(
+    `
+    const model = await sjd2.loadModel();
+    const start = async (signal) => {
+      const stream = model.stream('a cat', { window: 32, count: 2, signal });
+      for (let i = 0; i < 3; i++) await stream.next();
+    };
+    const { signal } = new AbortController();
+    const dropped = async (count) => {
+      for (let i = 0; i < count; i++) {
+        await start(i % 2 ? signal : undefined);
+        await sleep(0);
+        gc();
+      }
+      await sleep(200);
+      gc();
+      await sleep(200);
+      return process.memoryUsage().rss;
+    };
+    const before = await dropped(20);
+    // 2.2 MB each, and two of them: were they kept, this would be 360 MB.
+    const growth = (await dropped(80)) - before;
+    return growth < 60 * 2 ** 20 ? 'freed' : growth;`,
+    ['--expose-gc'],
+  );
+  expect(ending).toEqual(ended('freed'));
+});
+
+test('the collector learns of the memory behind a dropped stream', async () => {
+  const ending = await inChild(`
+    const model = await sjd2.loadModel();
+    const external = () => process.memoryUsage().external / 2 ** 20;
+    const before = external();
+    const streams = Array.from({ length: 20 }, () => model.stream('a cat', { window: 32 }));
+    await Promise.all(streams.map((stream) => stream.next()));
+    const during = external();
+    await Promise.all(streams.map((stream) => stream.return()));
+    // Some 2 MB each; other buffers come and go beside them.
+    return [during - before > 30, during - external() > 30].join();`);
+  expect(ending).toEqual(ended('true,true'));
+});
