@@ -37,6 +37,42 @@ test('an abort ends the pass in flight with an AbortError that carries the reaso
   await model.generate('a cat');
 });
 
+test('the images of one call are those of their seeds, drawn alone, in that order', async () => {
+  for (const threads of [undefined, 1]) {
+    await using model = await loadModel('emoji', { threads });
+    const options = { seed: 3, temperature: 1 };
+    const together = await model.generate('a heart', { ...options, count: 5 });
+    expect(together.stats.map(({ seed }) => seed)).toEqual([3n, 4n, 5n, 6n, 7n]);
+    for (const i of [0, 4]) {
+      const alone = await model.generate('a heart', { ...options, seed: 3 + i });
+      expect(together.tokens[i]).toEqual(alone.tokens[0]);
+      expect(together.images[i]?.data).toEqual(alone.images[0]?.data);
+    }
+  }
+});
+
+test('events of several images come mixed, those of one image in order', async () => {
+  await using model = await loadModel('emoji');
+  const events: GenerationEvent[] = [];
+  const options = { count: 4, window: 16, previewEvery: 4 };
+  for await (const event of model.stream('a sun', options)) events.push(event);
+  for (let image = 0; image < 4; image++) {
+    const own = events.filter((event) => event.image === image);
+    const progress = own.filter((event) => event.type === 'progress');
+    expect(progress.map(({ passes }) => passes)).toEqual(progress.map((_, i) => i + 1));
+    expect(progress.at(-1)).toMatchObject({ committed: 256, total: 256 });
+    expect(own.filter(({ type }) => type === 'completed')).toHaveLength(1);
+    expect(own.at(-1)?.type).toBe('completed');
+    // A preview stands behind the pass that it shows.
+    own.forEach((event, i) => {
+      if (event.type !== 'preview') return;
+      expect(own[i - 1]).toMatchObject({ type: 'progress', committed: event.committed });
+    });
+  }
+  const order = events.map(({ image }) => image);
+  expect(order).not.toEqual([...order].sort());
+});
+
 test('leaving a stream ends the generation', async () => {
   await using model = await loadModel('emoji');
   for await (const event of model.stream('a sun', { count: 1000 })) {

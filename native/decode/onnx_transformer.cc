@@ -12,6 +12,8 @@ namespace {
 
 // A program that draws several images at once has that many sets of buffers between its images.
 constexpr size_t kMostIdle = 8;
+// Of their caches together. One set is kept whatever its size: the next image needs it.
+constexpr size_t kIdleBytes = size_t{1} << 28;
 
 // A single row would be multiplied by other means than several are (a matrix by a vector), and
 // round otherwise: in fp16 one image in twelve then differs from the one that wider passes draw. So
@@ -78,7 +80,8 @@ void OnnxDecoder::give_back(std::unique_ptr<RunBuffers> buffers) const {
   const std::lock_guard lock(idle_mutex_);
   // The newest first: it is as wide as what is asked for these days.
   idle_.insert(idle_.begin(), std::move(buffers));
-  if (idle_.size() > kMostIdle) idle_.pop_back();
+  const size_t fitting = kIdleBytes / std::max<size_t>(1, idle_.front()->cache_bytes());
+  if (idle_.size() > std::clamp<size_t>(fitting, 1, kMostIdle)) idle_.pop_back();
 }
 
 OnnxTransformer::OnnxTransformer(const OnnxDecoder& decoder, int32_t max_inputs, int32_t max_logits,

@@ -26,6 +26,7 @@ RunBuffers::RunBuffers(const OnnxDecoder& decoder, int32_t max_inputs, int32_t m
   const std::vector<int64_t> shape{1, d.kv_heads, t.max_length, d.head_size};
   const size_t bytes = size_t(d.kv_heads) * t.max_length * d.head_size * element_bytes(d.cache);
   const size_t tensors = rows * d.layers * std::size(kCacheParts);
+  cache_bytes_ = tensors * bytes;
   for (size_t i = 0; i < tensors; ++i) {
     cache_.push_back(placement.cache_tensor(graph, bytes, shape, element_kind(d.cache)));
   }

@@ -27,6 +27,9 @@ class RunBuffers {
   float* piece_inputs();
   std::byte* piece_logits();
 
+  // Of the KV cache, wherever it lies.
+  size_t cache_bytes() const { return cache_bytes_; }
+
   // One run of the graph; the last one is done.
   void run(const ort::Interrupt& interrupt, int32_t cached, int32_t count, int32_t first_logit,
            bool piece = false);
@@ -43,6 +46,7 @@ class RunBuffers {
 
   const OnnxDecoder& decoder_;
   const int32_t max_inputs_, max_logits_;
+  size_t cache_bytes_ = 0;
   Buffer<float> inputs_, piece_inputs_;
   Buffer<std::byte> logits_, piece_logits_;
   std::vector<OwnedTensor> cache_;           // by layer, row, key and value

@@ -13,7 +13,8 @@ for (let number = Number(from); number < Number(to); number++) {
     await subject.attempt(new Random(Number(seed), number));
     counts.resolved++;
   } catch (error) {
-    const refused = !(error instanceof Defect) && error?.name === 'Sjd2Error' && error.code;
+    const own = error?.name === 'Sjd2Error' || error?.name === 'AbortError';
+    const refused = !(error instanceof Defect) && own && error.code;
     if (subject.codes.includes(refused)) {
       counts.refused[refused] = (counts.refused[refused] ?? 0) + 1;
     } else {
