@@ -28,8 +28,7 @@ void* map(size_t bytes) {
 void unmap(void* memory, size_t) { VirtualFree(memory, 0, MEM_RELEASE); }
 #else
 void* map(size_t bytes) {
-  void* memory =
-      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return memory == MAP_FAILED ? nullptr : memory;
 }
 void unmap(void* memory, size_t bytes) { munmap(memory, bytes); }
