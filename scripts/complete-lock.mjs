@@ -2,7 +2,12 @@
  * npm forgets optional packages of other platforms when it writes a lock on a machine that cannot
  * see them (https://github.com/npm/cli/issues/4828), and `npm ci` then refuses the lock. This adds
  * the missing entries; without an integrity, which npm fills in where the package is installed.
- * With `--check` nothing is written, and a gap is a failure.
+ *
+ * It also takes the mark `hasInstallScript` from onnxruntime-node: `npm ci` of every version then
+ * leaves its script alone, which would download CUDA libraries that nothing here needs. (A setting
+ * in .npmrc works too, and npm 11 warns of it at every command.)
+ *
+ * With `--check` nothing is written, and what would change is a failure.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,6 +19,7 @@ const CPU = /-(arm64|arm|ia32|loong64|mips64el|ppc64|riscv64|s390x|wasm32|x64)(?
 const file = join(dirname(fileURLToPath(import.meta.url)), '..', 'package-lock.json');
 const lock = JSON.parse(readFileSync(file, 'utf8'));
 const missing = {};
+const scripted = lock.packages['node_modules/onnxruntime-node'];
 
 for (const [location, entry] of Object.entries(lock.packages)) {
   for (const [name, range] of Object.entries(entry.optionalDependencies ?? {})) {
@@ -27,15 +33,17 @@ for (const [location, entry] of Object.entries(lock.packages)) {
   }
 }
 
-const names = Object.keys(missing);
-if (names.length > 0 && process.argv.includes('--check')) {
-  console.error(`package-lock.json lacks ${names.join(', ')}: run node scripts/complete-lock.mjs`);
+const changes = Object.keys(missing).map((name) => `lacks ${name}`);
+if (scripted.hasInstallScript) changes.push('lets onnxruntime-node run its install script');
+if (changes.length > 0 && process.argv.includes('--check')) {
+  console.error(`package-lock.json ${changes.join(', ')}: run node scripts/complete-lock.mjs`);
   process.exitCode = 1;
-} else if (names.length > 0) {
+} else if (changes.length > 0) {
+  delete scripted.hasInstallScript;
   const all = Object.entries({ ...lock.packages, ...missing });
   lock.packages = Object.fromEntries(all.sort(([a], [b]) => a.localeCompare(b, 'en')));
   writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`);
-  console.log(`added ${names.length}: ${names.join(', ')}`);
+  console.log(`mended: package-lock.json ${changes.join(', ')}`);
 }
 
 /** As Node resolves: in the package's own node_modules, then in every one above it. */

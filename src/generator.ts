@@ -13,7 +13,7 @@ import {
 } from './decoding/window';
 import { fromNative, Sjd2Error, unexpected } from './errors';
 import { RgbImage } from './image/rgb-image';
-import type { Manifest } from './model/manifest';
+import type { Manifest } from './model/manifest-types';
 import type { ModelPackage } from './model/package';
 import {
   COUPLINGS,

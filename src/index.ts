@@ -20,7 +20,7 @@ export {
 export { contactSheet } from './image/contact-sheet';
 export { RgbImage } from './image/rgb-image';
 export { type LoadOptions, type LoadProgress, loadModel } from './load-model';
-export type { Manifest } from './model/manifest';
+export type { Manifest } from './model/manifest-types';
 export { shippedModels } from './model/package';
 export type {
   CouplingName,

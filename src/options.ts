@@ -1,6 +1,7 @@
 import { DECODER_SETTINGS } from './decoding/decoder';
 import { describeValue, Sjd2Error, shown, unexpected } from './errors';
-import { GUIDANCE, type Manifest, TEMPERATURE } from './model/manifest';
+import { GUIDANCE, TEMPERATURE } from './model/manifest';
+import type { Manifest } from './model/manifest-types';
 
 export const DECODERS = ['ar', 'jacobi', 'sjd', 'sjd2'] as const;
 export const COUPLING_NAMES = ['gumbel', 'maximal', 'independent'] as const;

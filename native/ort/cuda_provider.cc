@@ -14,7 +14,7 @@ namespace sjd2::ort {
 namespace {
 
 constexpr char kHowToInstall[] =
-    "Install it with ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node (Linux x64), and "
+    "Install it with ONNXRUNTIME_NODE_INSTALL=cuda12 npm install onnxruntime-node (Linux x64), and "
     "the libraries of CUDA 12 and cuDNN 9 that it links";
 
 #ifdef _WIN32

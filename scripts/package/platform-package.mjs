@@ -18,7 +18,7 @@ exports.load = () => require('./sjd2.node');
 
 /** @param files `addon`: path of the built addon; `notices`: text of the third parties' licences */
 export function stagePlatform(folder, platform, manifest, files) {
-  const { os, cpu, libc, runtime } = PLATFORMS[platform];
+  const { os, cpu, libc, runtime, companions = [] } = PLATFORMS[platform];
   const { version, license, author, homepage, repository, bugs, engines } = manifest;
   const name = `@sjd2/${platform}`;
   mkdirSync(folder, { recursive: true });
@@ -41,7 +41,7 @@ export function stagePlatform(folder, platform, manifest, files) {
         cpu: [cpu],
         ...(libc && { libc: [libc] }),
         main: 'index.js',
-        files: ['index.js', 'sjd2.node', runtime, 'THIRD-PARTY-NOTICES.txt'],
+        files: ['index.js', 'sjd2.node', runtime, ...companions, 'THIRD-PARTY-NOTICES.txt'],
         preferUnplugged: true,
         publishConfig: { access: 'public' },
       },

@@ -1,3 +1,6 @@
+// Direct3D's shader compiler, which ONNX Runtime's WebGPU provider loads from its own folder.
+const direct3d = ['dxcompiler.dll', 'dxil.dll'];
+
 /**
  * The platforms that packages are made for: what ONNX Runtime has builds of for Node.js. The same
  * list is in src/native/addon-failure.ts, which tells users (a test compares them).
@@ -6,8 +9,13 @@ export const PLATFORMS = {
   'linux-x64': { os: 'linux', cpu: 'x64', libc: 'glibc', runtime: 'libonnxruntime.so.1' },
   'linux-arm64': { os: 'linux', cpu: 'arm64', libc: 'glibc', runtime: 'libonnxruntime.so.1' },
   'darwin-arm64': { os: 'darwin', cpu: 'arm64', runtime: 'libonnxruntime.1.dylib' },
-  'win32-x64': { os: 'win32', cpu: 'x64', runtime: 'onnxruntime_sjd2.dll' },
-  'win32-arm64': { os: 'win32', cpu: 'arm64', runtime: 'onnxruntime_sjd2.dll' },
+  'win32-x64': { os: 'win32', cpu: 'x64', runtime: 'onnxruntime_sjd2.dll', companions: direct3d },
+  'win32-arm64': {
+    os: 'win32',
+    cpu: 'arm64',
+    runtime: 'onnxruntime_sjd2.dll',
+    companions: direct3d,
+  },
 };
 
 export const HOST = `${process.platform}-${process.arch}`;

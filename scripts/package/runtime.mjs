@@ -7,7 +7,15 @@
  * name is the SONAME inside the file, on macOS the install name, on Windows the file's name.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { PLATFORMS } from './platforms.mjs';
@@ -26,7 +34,7 @@ export const runtimeVersion = JSON.parse(readFileSync(join(home, 'package.json')
 
 /** Writes the library of `platform` into `folder`, and returns its name there. */
 export function placeRuntime(platform, folder) {
-  const { os, cpu, runtime } = PLATFORMS[platform];
+  const { os, cpu, runtime, companions = [] } = PLATFORMS[platform];
   const bin = join(home, 'bin');
   const source = readdirSync(bin)
     .map((napi) => join(bin, napi, os, cpu, SOURCES[os]))
@@ -38,6 +46,7 @@ export function placeRuntime(platform, folder) {
   rmSync(join(folder, runtime), { force: true });
   writeFileSync(join(folder, runtime), os === 'linux' ? renamed(bytes) : bytes);
   if (os === 'darwin') renameOnMac(join(folder, runtime));
+  for (const name of companions) copyFileSync(join(dirname(source), name), join(folder, name));
   return runtime;
 }
 

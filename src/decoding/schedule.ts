@@ -1,4 +1,4 @@
-import type { Manifest } from '../model/manifest';
+import type { Manifest } from '../model/manifest-types';
 import type { Tables } from '../model/tables';
 
 type Denoising = NonNullable<Manifest['denoising']>;

@@ -4,7 +4,7 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Sjd2Error } from '../errors';
-import type { Manifest, ManifestFile } from './manifest';
+import type { Manifest, ManifestFile } from './manifest-types';
 import { type GraphFacts, graphFacts } from './onnx-graph';
 
 /** Protocol buffers end at 2 GB, and so does an ONNX file; larger weights are external data. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Manifest } from './manifest-types';
 
 /** Formats and versions that this library reads. */
 export const FORMAT = 'sjd2-model';
@@ -167,7 +168,7 @@ function current(
 }
 
 /** model.json; see docs/model-package.md. Both versions are read, and become one type. */
-export const manifestSchema = z
+export const manifestSchema: z.ZodType<Manifest> = z
   .discriminatedUnion('version', [version1, version2])
   .transform(current)
   .superRefine((m, context) => {
@@ -214,8 +215,3 @@ export const manifestSchema = z
       'must be for the same numbers of rows as decoder',
     );
   });
-
-export type Manifest = z.infer<typeof manifestSchema>;
-export type WordsPrompt = Extract<Manifest['prompt'], { kind: 'words' }>;
-export type TemplatePrompt = Extract<Manifest['prompt'], { kind: 'template' }>;
-export type ManifestFile = z.infer<typeof file>;

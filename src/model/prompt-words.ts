@@ -1,5 +1,5 @@
 import { unexpected } from '../errors';
-import type { WordsPrompt } from './manifest';
+import type { WordsPrompt } from './manifest-types';
 import type { PromptEncoder } from './prompt';
 import { checkLength, checkPrompt } from './prompt-limits';
 import type { TextTokenizer } from './text-tokenizer';

@@ -1,4 +1,4 @@
-import type { Manifest } from './manifest';
+import type { Manifest } from './manifest-types';
 import { TemplatePrompts } from './prompt-template';
 import { WordPrompts } from './prompt-words';
 import { TextTokenizer } from './text-tokenizer';

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { Sjd2Error, shown } from '../errors';
-import type { Manifest } from './manifest';
+import type { Manifest } from './manifest-types';
 import { SafetensorsFile, type Tensor } from './safetensors';
 
 /** The embedding tables of a model package, as row-major 32-bit floats whatever they are stored in. */

@@ -3,8 +3,10 @@
 
 #include "target.h"
 
-#if defined(_MSC_VER) && defined(_M_X64)
+#ifdef _MSC_VER
 #include <intrin.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
 #endif
 
 namespace sjd2 {
@@ -12,32 +14,46 @@ namespace sjd2 {
 namespace cpu {
 namespace {
 
-#if defined(_MSC_VER) && defined(_M_X64) && !defined(__clang__)
-struct Features {
-  bool avx2, avx512;
-  Features() {
-    int leaf1[4], leaf7[4];
-    __cpuid(leaf1, 1);
-    __cpuidex(leaf7, 7, 0);
-    const bool saves_state = leaf1[2] >> 27 & 1;  // OSXSAVE: xgetbv may be asked
-    const unsigned long long state = saves_state ? _xgetbv(0) : 0;
-    const bool ymm = (state & 0x06) == 0x06, zmm = (state & 0xE6) == 0xE6;
-    const bool fma = leaf1[2] >> 12 & 1, f16c = leaf1[2] >> 29 & 1;
-    const int ebx = leaf7[1];
-    avx2 = ymm && fma && f16c && (ebx >> 5 & 1);
-    avx512 = zmm && avx2 && (ebx >> 16 & 1) && (ebx >> 17 & 1) && (ebx >> 30 & 1) && (ebx < 0);
-  }
+#if defined(__x86_64__) || defined(_M_X64)
+struct Registers {
+  uint32_t a, b, c, d;
 };
-#elif defined(__x86_64__)
+
+// What compilers have for this (`__builtin_cpu_supports`) needs data of their runtime library,
+// which zig's lacks.
+Registers cpuid(uint32_t leaf) {
+  Registers r;
+#ifdef _MSC_VER
+  __cpuidex(reinterpret_cast<int*>(&r), static_cast<int>(leaf), 0);
+#else
+  __cpuid_count(leaf, 0, r.a, r.b, r.c, r.d);
+#endif
+  return r;
+}
+
+// Which registers the operating system saves when it switches threads.
+uint32_t saved_state() {
+#ifdef _MSC_VER
+  return static_cast<uint32_t>(_xgetbv(0));
+#else
+  uint32_t low, high;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+#endif
+}
+
 struct Features {
-  bool avx2, avx512;
+  bool avx2 = false, avx512 = false;
   Features() {
-    __builtin_cpu_init();
-    // F16C is older than AVX2 and in every processor that has both of these; Clang cannot ask for
-    // it.
-    avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (cpuid(0).a < 7) return;
+    const uint32_t leaf1 = cpuid(1).c, leaf7 = cpuid(7).b;
+    const auto has = [](uint32_t word, int bit) { return (word >> bit & 1) != 0; };
+    const uint32_t state = has(leaf1, 27) ? saved_state() : 0;  // OSXSAVE: it may be asked
+    const bool ymm = (state & 0x06) == 0x06, zmm = (state & 0xE6) == 0xE6;
+    const bool fma = has(leaf1, 12), f16c = has(leaf1, 29);
+    avx2 = ymm && fma && f16c && has(leaf7, 5);
+    // F, DQ, BW, VL
+    avx512 = zmm && avx2 && has(leaf7, 16) && has(leaf7, 17) && has(leaf7, 30) && has(leaf7, 31);
   }
 };
 #endif
