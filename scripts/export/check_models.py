@@ -100,7 +100,8 @@ def check(name, root):
     for dtype in BOUNDS:
         print(f"{name}, {dtype}")
         out = root / f"{name}-{dtype}"
-        export.export(export.parse([str(folder), "--out", str(out), "--dtype", dtype]))
+        size = tiny_models.IMAGE_SIZE.get(name, [])
+        export.export(export.parse([str(folder), "--out", str(out), "--dtype", dtype, *size]))
         package = Package(out)
         check_logits(package, reference, dtype)
         if dtype == "fp32":

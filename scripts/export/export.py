@@ -39,6 +39,14 @@ def parse(arguments=None):
     )
     parser.add_argument("--name", help="default: the folder's")
     parser.add_argument(
+        "--image-size", type=int, help="pixels on a side, for families that draw several sizes"
+    )
+    parser.add_argument(
+        "--image-tokenizer",
+        type=Path,
+        help="weights that decode pictures, for families whose own folder has none",
+    )
+    parser.add_argument(
         "--prompt-length",
         type=int,
         default=512,

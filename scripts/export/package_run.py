@@ -40,7 +40,7 @@ class Package:
             return ids, [ids[0], *[pad] * (len(ids) - 2), ids[-1]]
         if rule["kind"] == "tail":
             return ids, ids[-rule["length"] :]
-        return ids, self.encode(rule["text"])
+        return ids, self.tokenizer.encode(rule["text"], add_special_tokens=False).ids
 
     def inputs_before(self, position):
         """Input rows between the prompt and the row whose output is the law of an image position + 1:

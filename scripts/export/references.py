@@ -2,7 +2,8 @@
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import JanusVQVAEConfig, PreTrainedTokenizerFast
+from transformers.models.janus.modeling_janus import JanusVQVAEDecoder
 
 
 class Janus:
@@ -42,4 +43,169 @@ class Janus:
         return self.model.decode_image_tokens(torch.tensor([tokens]))[0].permute(2, 0, 1).numpy()
 
 
-REFERENCES = {"janus": Janus}
+class Unmasked:
+    """A class whose head knows all tokens, of which only the image's are drawn: `ids` has them in the order
+    of the package. Greedy decoding is the class's steps, one after the other."""
+
+    row_end = []
+
+    def __init__(self, folder, model, ids, side):
+        self.model, self.ids, self.side = model, ids, side
+        self.tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
+
+    def encode(self, text):
+        return self.tokenizer(text, add_special_tokens=False).input_ids
+
+    def law(self, sequence):
+        """Logits of the image tokens behind every position of one sequence."""
+        hidden = self.language(torch.tensor([sequence])).last_hidden_state[0]
+        return hidden @ self.model.lm_head.weight[self.ids].T
+
+    def behind(self, prompt, tokens):
+        """A prompt, image tokens and what stands between them; and where each token was drawn."""
+        sequence, drawn = list(prompt), []
+        for position, token in enumerate(tokens):
+            drawn.append(len(sequence) - 1)
+            sequence.append(self.ids[token])
+            if (position + 1) % self.side == 0:
+                sequence += self.row_end
+        return sequence, drawn
+
+    def logits(self, prompts, tokens):
+        rows = []
+        for prompt in prompts:
+            sequence, drawn = self.behind(prompt, tokens)
+            rows.append(self.law(sequence)[drawn].numpy())
+        return np.stack(rows)
+
+    def greedy(self, text, guidance):
+        prompts, tokens = self.prompts(text), []
+        for _ in range(self.side**2):
+            # Behind the sequence as it stands, with the end of a row where one is due.
+            conditional, unconditional = (
+                self.law(self.behind(prompt, tokens)[0])[-1] for prompt in prompts
+            )
+            law = unconditional + guidance * (conditional - unconditional)
+            tokens.append(int(law.argmax()))
+        return tokens
+
+
+class Chameleon(Unmasked):
+    """transformers' ChameleonForConditionalGeneration without its mask on image tokens. Its pictures are
+    drawn by JanusVQVAEDecoder, the same network from other code, with attention in the middle only."""
+
+    def __init__(self, folder, model):
+        mapping = model.model.vocabulary_mapping.img2bpe
+        side = model.config.vq_config.resolution // 2
+        super().__init__(folder, model, [mapping[code] for code in range(len(mapping))], side)
+        self.row_end = self.encode(self.line)
+        self.vqgan = torch.load(folder / "vqgan.ckpt")["state_dict"]
+
+    line = ""
+
+    def language(self, ids):
+        return self.model.model(ids)
+
+    def pixels(self, tokens):
+        vq = self.model.config.vq_config
+        config = JanusVQVAEConfig(
+            latent_channels=vq.latent_channels,
+            base_channels=vq.base_channels,
+            channel_multiplier=list(vq.channel_multiplier),
+            num_res_blocks=vq.num_res_blocks,
+        )
+        decoder = JanusVQVAEDecoder(config)
+        for up in decoder.up:
+            up.attn = torch.nn.ModuleList()
+        decoder.up = torch.nn.ModuleList(reversed(decoder.up))
+        state = {
+            name.removeprefix("decoder."): value
+            for name, value in self.vqgan.items()
+            if name.startswith("decoder.")
+        }
+        decoder.load_state_dict(state)
+        decoder.up = torch.nn.ModuleList(reversed(decoder.up))
+        codes = self.vqgan["quantize.embedding.weight"][torch.tensor(tokens)]
+        picture = codes.T.reshape(1, -1, self.side, self.side)
+        weight, bias = (self.vqgan[f"post_quant_conv.{part}"] for part in ("weight", "bias"))
+        return decoder.eval()(torch.nn.functional.conv2d(picture, weight, bias))[0].numpy()
+
+
+class Lumina(Chameleon):
+    """The prompts of FlexARInferenceSolver."""
+
+    line = "<reserved08799>"
+
+    def prompts(self, text):
+        side = self.side * 2
+        words = f"Generate an image of {side}x{side} according to the following prompt:\n{text}"
+        size = f"<reserved{8800 + self.side // 2:05d}>"
+        picture = self.encode(f"<racm3:break>{size}{size}")
+        return self.encode(f"<s>{words}<reserved08706>") + picture, picture
+
+
+class Anole(Chameleon):
+    """The prompts of ImageDecoder."""
+
+    def prompts(self, text):
+        return self.encode(f"<s>{text}<reserved08706><racm3:break>"), self.encode(
+            "<s><racm3:break>"
+        )
+
+
+class Emu3(Unmasked):
+    """transformers' Emu3ForConditionalGeneration; prompts as image_generation.py of baaivision/Emu3 makes
+    them. Greedy tokens are those of `generate` with its own guidance and the authors' allowed tokens."""
+
+    def __init__(self, folder, model):
+        mapping = model.vocabulary_mapping
+        ids = [mapping.img2bpe[code] for code in range(len(mapping.img2bpe))]
+        super().__init__(folder, model, ids, 6)
+        self.row_end = [mapping.eol_token_id]
+        ends = ("<|extra_201|>", "<|image end|>", "<|extra_204|>")
+        self.ends = [self.tokenizer.convert_tokens_to_ids(token) for token in ends]
+
+    def language(self, ids):
+        return self.model.model.text_model(ids)
+
+    def prompts(self, text):
+        size = f"<|image start|>{self.side}*{self.side}<|image token|>"
+        positive = f"<|extra_203|>{text} masterpiece, film grained, best quality.{size}"
+        negative = (
+            "lowres, bad anatomy, bad hands, text, error, missing fingers, extra digit, fewer digits, "
+            "cropped, worst quality, low quality, normal quality, jpeg artifacts, signature, watermark, "
+            "username, blurry."
+        )
+        return self.encode(positive), self.encode(f"<|extra_203|>{negative}{size}")
+
+    def greedy(self, text, guidance):
+        prompt, negative = (torch.tensor([ids]) for ids in self.prompts(text))
+        length = self.side * (self.side + 1)
+
+        def allowed(_, ids):
+            drawn = len(ids) - prompt.shape[1]
+            if drawn >= length:
+                return [self.ends[drawn - length]]
+            return self.row_end if drawn % (self.side + 1) == self.side else self.ids
+
+        found = self.model.generate(
+            prompt,
+            attention_mask=torch.ones_like(prompt),
+            negative_prompt_ids=negative,
+            guidance_scale=guidance,
+            prefix_allowed_tokens_fn=allowed,
+            do_sample=False,
+            max_new_tokens=length + len(self.ends),
+        )
+        drawn = found[0, prompt.shape[1] :].tolist()
+        return [self.ids.index(id) for id in drawn if id in self.ids]
+
+    def pixels(self, tokens):
+        sequence = self.behind([], tokens)[0] + self.ends
+        side = self.side
+        return self.model.decode_image_tokens(
+            image_tokens=torch.tensor([sequence]), height=side, width=side
+        )[0].numpy()
+
+
+REFERENCES = {"janus": Janus, "lumina-mgpt": Lumina, "anole": Anole, "emu3": Emu3}

@@ -4,11 +4,19 @@ python scripts/export/tiny_models.py janus FOLDER
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import (
+    ChameleonConfig,
+    ChameleonForConditionalGeneration,
+    ChameleonVQVAEConfig,
+    Emu3Config,
+    Emu3ForConditionalGeneration,
+    Emu3TextConfig,
+    Emu3VQVAEConfig,
     JanusConfig,
     JanusForConditionalGeneration,
     JanusVisionConfig,
@@ -16,14 +24,17 @@ from transformers import (
     LlamaConfig,
 )
 
+from families.vqgan import Vqgan
+
 WORDS = ["a", "red", "fox", "in", "the", "snow", "blue", "car", "one", "two", "big", "small"]
 
 
-def write_tokenizer(folder, special, size, begin):
-    """Byte-level BPE with a few merges, special tokens, and `begin` before every text."""
+def write_tokenizer(folder, special, size, begin, plain=()):
+    """Byte-level BPE with a few merges, special tokens, and `begin` before every text, if any. `plain` are words of
+    the vocabulary that no text is merged into."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary, merges = {}, []
-    for token in [*special, *alphabet]:
+    for token in [*special, *plain, *alphabet]:
         vocabulary[token] = len(vocabulary)
     for word in WORDS:
         for text in (word, "Ġ" + word):
@@ -38,9 +49,10 @@ def write_tokenizer(folder, special, size, begin):
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(special)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{begin} $A", special_tokens=[(begin, vocabulary[begin])]
-    )
+    if begin:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{begin} $A", special_tokens=[(begin, vocabulary[begin])]
+        )
     tokenizer.save(str(folder / "tokenizer.json"))
     return vocabulary
 
@@ -120,7 +132,103 @@ def janus(folder, hidden=32, layers=2, side=6, vocabulary=64):
     return model
 
 
-TINY = {"janus": janus}
+CHAMELEON_SPECIAL = ["<s>", "<pad>", "</s>", "<racm3:break>", "<eoss>"]
+CHAMELEON_SPECIAL += [f"<reserved{8700 + i:05d}>" for i in (6, 99, 103)]
+
+
+def code_name(code):
+    """What Chameleon calls an image token: its digits as letters."""
+    return f"IMGIMG{''.join(chr(ord('A') + int(digit)) for digit in str(code))}Z"
+
+
+def chameleon(folder, swin=False, authors=False, side=12, hidden=32, layers=2, vocabulary=64):
+    # Not in the order of the codes.
+    codes = [code_name(code * 37 % vocabulary) for code in range(vocabulary)]
+    words = write_tokenizer(folder, CHAMELEON_SPECIAL, 512, "<s>", plain=codes)
+    vq = ChameleonVQVAEConfig(
+        embed_dim=8,
+        num_embeddings=vocabulary,
+        latent_channels=8,
+        resolution=side,
+        base_channels=32,
+        channel_multiplier=[1, 1],
+        num_res_blocks=1,
+    )
+    config = ChameleonConfig(
+        hidden_size=hidden,
+        intermediate_size=hidden * 2,
+        num_hidden_layers=layers,
+        num_attention_heads=hidden // 16,
+        num_key_value_heads=hidden // 32,
+        vocab_size=512,
+        max_position_embeddings=1024,
+        pad_token_id=words["<pad>"],
+        swin_norm=swin,
+        vq_config=vq,
+        vocabulary_map=words,
+    )
+    torch.manual_seed(2)
+    model = sharpen(ChameleonForConditionalGeneration(config), "vqmodel")
+    model.save_pretrained(folder)
+    # Meta's vqgan.ckpt, of which the class has no decoder.
+    vqgan = Vqgan(vq, side // 2, side // 2)
+    state = {**vqgan.state_dict(), "quantize.embedding.weight": torch.randn(vocabulary, 8)}
+    torch.save({"state_dict": state}, folder / "vqgan.ckpt")
+    if authors:
+        file = folder / "config.json"
+        edited = json.loads(file.read_text())
+        edited["architectures"] = ["ChameleonXLLMXForConditionalGeneration"]
+        file.write_text(json.dumps(edited))
+    return model
+
+
+def lumina(folder):
+    return chameleon(folder, authors=True)
+
+
+def anole(folder):
+    return chameleon(folder, swin=True)
+
+
+EMU3_SPECIAL = ["<|endoftext|>", "<|extra_200|>", "<|extra_201|>", "<|extra_203|>", "<|extra_204|>"]
+EMU3_SPECIAL += ["<|image start|>", "<|image token|>", "<|image end|>", "<image>"]
+
+
+def emu3(folder, hidden=32, layers=2, vocabulary=64):
+    codes = [f"<|visual token {code:06d}|>" for code in range(vocabulary)]
+    words = write_tokenizer(folder, EMU3_SPECIAL + codes, 512, None)
+    text = Emu3TextConfig(
+        hidden_size=hidden,
+        intermediate_size=hidden * 2,
+        num_hidden_layers=layers,
+        num_attention_heads=hidden // 16,
+        num_key_value_heads=hidden // 32,
+        vocab_size=512,
+        max_position_embeddings=1024,
+        bos_token_id=words["<|extra_203|>"],
+        eos_token_id=words["<|extra_204|>"],
+        pad_token_id=words["<|endoftext|>"],
+    )
+    vq = Emu3VQVAEConfig(
+        codebook_size=vocabulary,
+        base_channels=32,
+        channel_multiplier=[1, 1],
+        num_res_blocks=1,
+        attn_resolutions=[1],
+        hidden_size=32,
+    )
+    torch.manual_seed(3)
+    model = Emu3ForConditionalGeneration(
+        Emu3Config(vq_config=vq, text_config=text, vocabulary_map=words)
+    )
+    # Its initial weights, which the class scales for kaiming, keep the pixels in range.
+    sharpen(model, "vqmodel").save_pretrained(folder)
+    return model
+
+
+TINY = {"janus": janus, "lumina-mgpt": lumina, "anole": anole, "emu3": emu3}
+# What export.py is told of those whose size is not in their config.
+IMAGE_SIZE = {name: ["--image-size", "12"] for name in ("lumina-mgpt", "anole", "emu3")}
 
 
 def main():

@@ -31,7 +31,9 @@ def main():
         source.mkdir()
         model = tiny_models.TINY[options.family](source)
         arguments = [str(source), "--out", str(options.folder), "--dtype", "fp32"]
-        export.export(export.parse([*arguments, "--prompt-length", "64"]))
+        arguments += ["--prompt-length", "256" if options.family == "emu3" else "64"]
+        arguments += tiny_models.IMAGE_SIZE.get(options.family, [])
+        export.export(export.parse(arguments))
         reference = REFERENCES[options.family](source, model)
     manifest = json.loads((options.folder / "model.json").read_text(encoding="utf8"))
     guidance = manifest["sampler"]["guidance"]

@@ -17,6 +17,11 @@ class Family(ABC):
     # Sampler that the authors' code uses when nothing else is asked for.
     sampler = {"guidance": 1, "temperature": 1, "topK": 0, "topP": 1}
 
+    @classmethod
+    def knows(cls, config):
+        """Whether a folder's config.json is of this family."""
+        return config.get("model_type") in cls.model_types
+
     @abstractmethod
     def __init__(self, folder, checkpoint, options): ...
 

@@ -5,6 +5,12 @@ import torch
 from published_weights import concatenated
 
 
+def check(config):
+    """Refuse what the graph lacks; no published checkpoint of the families has it."""
+    if config.hidden_act != "silu" or config.mlp_bias or config.attention_bias:
+        raise SystemExit("config.json: expected hidden_act silu, no mlp_bias and no attention_bias")
+
+
 def layers(checkpoint, prefix, count, biases=False, head_norms=False):
     made = []
     for index in range(count):
@@ -45,3 +51,9 @@ def rotary(embedding, length):
 
 def head_size(config):
     return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+
+
+def picked(checkpoint, name, ids):
+    """Rows of a table whose ids are near each other: what lies between them is all that is read."""
+    first = min(ids)
+    return checkpoint.rows(name, first, max(ids) + 1)[[id - first for id in ids]].numpy()
