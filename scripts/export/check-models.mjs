@@ -1,6 +1,10 @@
-/** `npm run test:models`: every family's exporter against its public class, with small random weights. */
+/**
+ * `npm run test:models`: every family's exporter against its public class, with small random weights, and fine-tuning
+ * in small, down to a picture. Needs the built library.
+ */
 import { withPython } from '../python-environment.mjs';
 
 withPython('test:models', (python) => {
   python('a family', 'scripts/export/check_models.py');
+  python('fine-tuning', 'scripts/train/check_finetuning.py');
 });

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import families
+from denoising import read_denoising
 from published_weights import Checkpoint
 from image_decoder_export import export_image_decoder
 from llama_graph import LlamaGraph
@@ -83,7 +84,8 @@ def write_package(family, writer, options):
     # The engine draws denoising noise and laws in fp32, but a table is as exact as its checkpoint.
     store = np.float32 if options.dtype == "fp32" else np.float16
     tables = {name: (shape, store, pieces) for name, (shape, pieces) in family.tables().items()}
-    write_tables(folder / "tables.safetensors", tables)
+    denoising, noise_tables = read_denoising(options.folder, family.architecture().hidden)
+    write_tables(folder / "tables.safetensors", {**tables, **noise_tables})
     decoder = family.image_decoder()
     if decoder is not None:
         export_image_decoder(decoder, image, folder / "image_decoder.onnx")
@@ -110,7 +112,7 @@ def write_package(family, writer, options):
         "prompt": family.prompt(),
         "sequence": family.sequence(),
         "sampler": family.sampler,
-        "denoising": None,
+        "denoising": denoising,
         "cache": {"layout": "rows"},
         "files": files,
     }

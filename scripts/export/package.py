@@ -168,14 +168,7 @@ def manifest(options, config, factor, levels, files):
             "topK": options.top_k,
             "topP": 1,
         },
-        "denoising": {
-            "schedule": "karras",
-            "levels": levels.count,
-            "sigmaMin": levels.sigma_min,
-            "sigmaMax": levels.sigma_max,
-            "rho": levels.rho,
-            "steps": 1,
-        },
+        "denoising": levels.manifest(),
         "cache": {"layout": "rows"},
         "files": files,
     }

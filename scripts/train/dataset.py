@@ -46,6 +46,10 @@ class Prompts:
             ]
         )
 
+    def unconditional_for(self, prompts):
+        """As many unconditional prompts."""
+        return self.encode([None] * len(prompts)).to(prompts.device)
+
 
 def concept_weight(label):
     if label in FAVOURITES:

@@ -209,3 +209,9 @@ class Transformer(nn.Module):
     def prompt_embeds(self, prompts):
         """Token ids [B, P + 1], <boi> last, to embeddings."""
         return self.text_embedding(prompts)
+
+    def predict(self, run, prompts, inputs):
+        """Logits [B, N, V] of all image tokens, given the inputs [B, N - 1, width] of all but the last; and what
+        the layout probe reads. `run` is this model, or what it was compiled to."""
+        embeds = torch.cat([self.prompt_embeds(prompts), inputs], 1)
+        return run(embeds, self.config.prompt, probed=True)

@@ -20,6 +20,17 @@ class Levels:
 
     as_dict = asdict
 
+    def manifest(self):
+        """The manifest's `denoising`; one step is the default."""
+        return {
+            "schedule": "karras",
+            "levels": self.count,
+            "sigmaMin": self.sigma_min,
+            "sigmaMax": self.sigma_max,
+            "rho": self.rho,
+            "steps": 1,
+        }
+
     def alpha_sigma(self):
         """alpha [count + 1] and sigma [count + 1], with alpha^2 + sigma^2 = 1."""
         low, high = self.sigma_min ** (1 / self.rho), self.sigma_max ** (1 / self.rho)

@@ -10,9 +10,8 @@ from noise import noisy_inputs
 
 def sequence_loss(run, model, prompts, inputs, tokens):
     """Cross-entropy [B, N] of every image token given inputs for all but the last; the logits; and
-    the hidden state that the layout probe reads."""
-    embeds = torch.cat([model.prompt_embeds(prompts), inputs], 1)
-    logits, middle = run(embeds, model.config.prompt, probed=True)
+    the hidden state that the layout probe reads. `run` is the model, or what it was compiled to."""
+    logits, middle = model.predict(run, prompts, inputs)
     logits = logits.float()
     loss = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
     return loss.view(tokens.shape), logits, middle
@@ -36,15 +35,16 @@ def with_own_drafts(model, prompts, inputs, tokens, levels, share):
 
 
 @torch.no_grad()
-def mean_loss(model, prompts, tokens, schedule=None, level=0):
+def mean_loss(model, prompts, tokens, schedule=None, level=0, batch=32):
     """Nats per token; with a level, the inputs of the middle half of the image are noisy."""
     model.eval()
     losses = []
     generator_state = torch.get_rng_state()
     torch.manual_seed(7)
-    for part, target in zip(prompts.split(32), tokens.split(32)):
+    count = tokens.shape[1]
+    for part, target in zip(prompts.split(batch), tokens.split(batch)):
         levels = torch.zeros_like(target[:, :-1])
-        levels[:, 64:192] = level
+        levels[:, count // 4 : count * 3 // 4] = level
         with precision.mixed():
             inputs = noisy_inputs(model, target[:, :-1], levels, schedule)
             losses.append(sequence_loss(model, model, part, inputs, target)[0].mean(1))
@@ -52,15 +52,17 @@ def mean_loss(model, prompts, tokens, schedule=None, level=0):
     return torch.cat(losses).mean().item()
 
 
-def validation_losses(model, data, schedule):
-    """Nats per token of both validation splits, with their captions, without, and over noise."""
+def validation_losses(model, data, schedule, batch=32):
+    """Nats per token of the validation splits, with their captions, without, and over noise: at the lowest
+    level, the middle one, and the highest."""
     values = {}
     for index, (name, split) in enumerate(data.splits.items()):
         texts, tokens = data.validation(split)
-        nothing = data.prompts.encode([None] * len(texts)).to(texts.device)
-        values[name] = mean_loss(model, texts, tokens)
-        values[f"{name}_no_caption"] = mean_loss(model, nothing, tokens)
+        nothing = data.prompts.unconditional_for(texts)
+        values[name] = mean_loss(model, texts, tokens, batch=batch)
+        values[f"{name}_no_caption"] = mean_loss(model, nothing, tokens, batch=batch)
         if model.frozen and index == 0:
-            for level in (1, 4, 8):
-                values[f"level_{level}"] = mean_loss(model, texts, tokens, schedule, level)
+            for level in (1, schedule.count // 2, schedule.count):
+                loss = mean_loss(model, texts, tokens, schedule, level, batch)
+                values[f"level_{level}"] = loss
     return values

@@ -1,0 +1,123 @@
+"""Batches of (prompt ids, image tokens) of a caption folder, for the model of a public class.
+
+Which samples a step sees, and all that is random about them, follows from seed and step: training that goes
+on after an interruption sees what it would have seen without.
+"""
+
+import json
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+import precision
+from caption_folder import fail
+from public_models.public_model import NOTHING
+
+AT_A_TIME = 16  # images
+
+
+class TemplatePrompts:
+    """Text to ids as the manifest's `prompt` says (kind "template"), aligned at their ends."""
+
+    def __init__(self, rule, tokenizer, limit):
+        self.rule, self.limit = rule, limit
+        self.tokenizer = Tokenizer.from_file(str(tokenizer))
+        self.before, self.after = rule["template"].split("{prompt}")
+        plain = rule["unconditional"]
+        self.kind = plain["kind"]
+        if self.kind == "pad":
+            self.pad = self.tokenizer.token_to_id(plain["token"])
+        elif self.kind == "text":
+            self.negative = self.ids(plain["text"])
+
+    def ids(self, text):
+        filled = f"{self.before}{text.strip()}{self.after}"
+        return self.tokenizer.encode(filled, add_special_tokens=False).ids
+
+    def pack(self, rows):
+        width = max(map(len, rows))
+        return torch.tensor([[NOTHING] * (width - len(ids)) + ids for ids in rows])
+
+    def without_caption(self, ids):
+        if self.kind == "pad":
+            return [ids[0], *[self.pad] * (len(ids) - 2), ids[-1]]
+        return (
+            ids[-self.rule["unconditional"]["length"] :] if self.kind == "tail" else self.negative
+        )
+
+    def unconditional_for(self, prompts):
+        rows = [[id for id in row if id != NOTHING] for row in prompts.tolist()]
+        return self.pack([self.without_caption(ids) for ids in rows]).to(prompts.device)
+
+
+def image_tokens(folder, model, image, cache, say):
+    """Tokens [n, N] of all images of a folder; made once and kept in the file `cache`."""
+    key = json.dumps([folder.fingerprint(), image])
+    if cache.exists():
+        kept = np.load(cache)
+        if str(kept["key"]) == key:
+            return kept["tokens"]
+    device = precision.DEVICE
+    found = []
+    for first in range(0, len(folder), AT_A_TIME):
+        part = range(first, min(first + AT_A_TIME, len(folder)))
+        pixels = torch.from_numpy(folder.pixels(part, image["width"], image["height"]))
+        found.append(model.tokenize(pixels.to(device).float() / 127.5 - 1).cpu().numpy())
+        if first // AT_A_TIME % 50 == 0:
+            say(f"tokens of {part[-1] + 1} of {len(folder)} images of {folder.folder}")
+    tokens = np.concatenate(found).astype(np.int32)
+    count = image["rows"] * image["columns"]
+    if tokens.shape[1] != count:
+        fail(folder.folder, f"expected {count} tokens for an image but made {tokens.shape[1]}")
+    temporary = cache.with_suffix(".tmp.npz")
+    np.savez_compressed(temporary, key=key, tokens=tokens)
+    temporary.replace(cache)
+    return tokens
+
+
+class CaptionTokens:
+    def __init__(self, prompts, training, validation, uncaptioned, seed):
+        """`training` and `validation` are (captions folder, tokens [n, N]); `uncaptioned` is the share of
+        samples that see the unconditional prompt, which guidance needs."""
+        self.prompts, self.uncaptioned, self.seed = prompts, uncaptioned, seed
+        self.train, self.valid = self.with_ids(*training), self.with_ids(*validation)
+        self.splits = {"validation": self.valid}
+        self.epoch, self.order = None, None
+
+    def with_ids(self, folder, tokens):
+        ids = [self.prompts.ids(caption) for caption in folder.captions]
+        for path, caption, found in zip(folder.paths, folder.captions, ids):
+            if len(found) > self.prompts.limit:
+                fail(
+                    path,
+                    f"caption: expected at most {self.prompts.limit} tokens with the model's template but "
+                    f"{caption[:40]!r}.. has {len(found)} (--prompt-length)",
+                )
+        return ids, torch.from_numpy(tokens.astype(np.int64))
+
+    def sample(self, step, batch, rank=0, ranks=1):
+        """Prompts [B / ranks, P] and tokens [B / ranks, N] of one rank in one step; also seeds torch."""
+        ids, tokens = self.train
+        chosen = []
+        for index in range(step * batch + rank, (step + 1) * batch, ranks):
+            epoch, place = divmod(index, len(ids))
+            if epoch != self.epoch:
+                self.epoch = epoch
+                self.order = np.random.default_rng([self.seed, epoch]).permutation(len(ids))
+            chosen.append(int(self.order[place]))
+        rng = np.random.default_rng([self.seed, step, rank, 1])
+        torch.manual_seed(int(rng.integers(2**40)))
+        rows = [
+            self.prompts.without_caption(ids[i]) if rng.random() < self.uncaptioned else ids[i]
+            for i in chosen
+        ]
+        device = precision.DEVICE
+        return self.prompts.pack(rows).to(device), tokens[chosen].to(device)
+
+    def validation(self, split, limit=64):
+        ids, tokens = split
+        chosen = np.random.default_rng(7).permutation(len(ids))[:limit]
+        rows = [ids[i] for i in chosen]
+        device = precision.DEVICE
+        return self.prompts.pack(rows).to(device), tokens[chosen].to(device)

@@ -1,0 +1,45 @@
+"""JanusForConditionalGeneration, the public class of Janus and Janus-Pro."""
+
+import torch
+import torch.nn.functional as F
+from transformers import JanusForConditionalGeneration
+
+from public_models.public_model import PublicModel
+
+
+class Janus(PublicModel):
+    def __init__(self, folder, levels):
+        network = JanusForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+        self.vocabulary = network.config.vq_config.num_embeddings
+        super().__init__(network, levels)
+
+    def embed(self, tokens):
+        return self.network.prepare_embeddings_for_image_generation(tokens)
+
+    def image_parts(self):
+        return [self.network.model.generation_embeddings, self.network.model.generation_aligner]
+
+    def text_embedding(self):
+        return self.network.get_input_embeddings()
+
+    def language_model(self):
+        return self.network.model.language_model
+
+    def set_language_model(self, module):
+        self.network.model.language_model = module
+
+    def head(self, hidden):
+        return self.network.model.generation_head(hidden)
+
+    def head_parts(self):
+        return [self.network.model.generation_head]
+
+    @torch.no_grad()
+    def tokenize(self, pixels):
+        # The class decodes codes of length 1 but encodes with those that are stored: here the nearest of the
+        # former, as the authors' code has it.
+        vq = self.network.model.vqmodel
+        vectors = F.normalize(vq.quant_conv(vq.encoder(pixels)).float(), dim=1)
+        codes = F.normalize(vq.quantize.embedding.weight.float(), dim=1)
+        similar = torch.einsum("bdhw,vd->bhwv", vectors, codes)
+        return similar.argmax(-1).flatten(1)

@@ -1,0 +1,96 @@
+"""What noise.py and objective.py ask of a model, around a public class from Hugging Face's transformers.
+
+A subclass says where in its class the parts are; prompts, image size and sequence are those of the exporter's
+family. Prompts are ids [B, P] that end with the token that begins an image, shorter ones with NOTHING in front.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+NOTHING = -1
+
+
+class PublicModel(nn.Module, ABC):
+    # Names of the linear maps in the layers, for LoRA.
+    linear_maps = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+    def __init__(self, network, levels):
+        """`network` is the public class's model; `levels` (noise.Levels) or None for next-token
+        prediction alone, where the image embedding still moves."""
+        super().__init__()
+        self.network = network
+        self.frozen = levels is not None
+        table = self.embed_all()
+        self.register_buffer("table", table, persistent=False)
+        # The noise lives in the normalised embedding, so neither may move under it.
+        self.register_buffer("mean", table.mean(0), persistent=False)
+        self.register_buffer("std", table.std(0), persistent=False)
+        if self.frozen and not (self.std > 0).all():
+            raise SystemExit("image embedding: expected every channel to vary from token to token")
+        count = levels.count if levels else 0
+        # Row 0 stands for clean inputs and stays zero.
+        self.timestep_embedding = nn.Parameter(torch.zeros(count + 1, table.shape[1]))
+
+    @abstractmethod
+    def embed(self, tokens):
+        """What enters for image tokens [..]: [.., d]."""
+
+    @abstractmethod
+    def image_parts(self):
+        """Modules of the image embedding."""
+
+    @abstractmethod
+    def text_embedding(self):
+        """The module of the text embedding."""
+
+    @abstractmethod
+    def language_model(self):
+        """The module of the transformer, with layers."""
+
+    @abstractmethod
+    def set_language_model(self, module): ...
+
+    @abstractmethod
+    def head(self, hidden):
+        """Hidden states to logits of image tokens."""
+
+    @abstractmethod
+    def head_parts(self):
+        """Modules of the head."""
+
+    @abstractmethod
+    def tokenize(self, pixels):
+        """Images [B, 3, H, W] in [-1, 1] to tokens [B, N] in raster order."""
+
+    @torch.no_grad()
+    def embed_all(self):
+        """What enters for every image token, [V, d]."""
+        tokens = torch.arange(self.vocabulary, device=next(self.parameters()).device)
+        return torch.cat([self.embed(part).float() for part in tokens.split(4096)])
+
+    def image_embedding(self, tokens):
+        return F.embedding(tokens, self.table) if self.frozen else self.embed(tokens)
+
+    def prompt_embeds(self, prompts):
+        return self.text_embedding()(prompts.clamp_min(0))
+
+    def predict(self, run, prompts, inputs):
+        """Logits [B, N, V] of all image tokens, given the inputs [B, N - 1, d] of all but the last."""
+        embeds = torch.cat([self.prompt_embeds(prompts), inputs], 1)
+        there = torch.cat(
+            [prompts != NOTHING, torch.ones_like(inputs[..., 0], dtype=torch.bool)], 1
+        )
+        return run(embeds, there, prompts.shape[1] - 1), None
+
+    def forward(self, embeds, there, first_logit):
+        """Inputs [B, S, d], those that are `there`, to logits [B, S - first_logit, V]."""
+        positions = (there.long().cumsum(1) - 1).clamp_min(0)
+        # Without gaps the causal mask is enough, which has the faster kernels.
+        mask = None if bool(there.all()) else there.long()
+        hidden = self.language_model()(
+            inputs_embeds=embeds, attention_mask=mask, position_ids=positions, use_cache=False
+        ).last_hidden_state
+        return self.head(hidden[:, first_logit:])

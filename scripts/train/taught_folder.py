@@ -1,0 +1,45 @@
+"""The result of finetune.py: a Hugging Face folder like the one it started from, and beside it
+
+sjd2.json           the noise levels, as the manifest's `denoising`, and the recipe
+sjd2.safetensors    timestep_embedding [N + 1, d], embedding_mean [d], embedding_std [d]
+
+scripts/export/export.py makes a package for the decoder sjd2 of it.
+"""
+
+import json
+import shutil
+
+from safetensors.torch import save_file
+
+from folder_writer import FolderWriter
+
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".onnx", ".gguf", ".index.json")
+OURS = ("sjd2.json", "image_tokenizer.jsonl")
+
+
+def copy_what_is_no_weight(source, folder):
+    """Tokenizer, templates, preprocessor settings: what the class does not write itself."""
+    for path in sorted(source.iterdir()):
+        skipped = path.name.endswith(WEIGHTS) or path.name in OURS or path.name.startswith(".")
+        if path.is_file() and not skipped and not (folder / path.name).exists():
+            shutil.copyfile(path, folder / path.name)
+
+
+def write(out, source, model, levels, facts):
+    with FolderWriter(out) as writer:
+        model.network.save_pretrained(writer.folder)
+        copy_what_is_no_weight(source, writer.folder)
+        if levels:
+            tables = {
+                "timestep_embedding": model.timestep_embedding,
+                "embedding_mean": model.mean,
+                "embedding_std": model.std,
+            }
+            tables = {
+                name: table.detach().float().cpu().contiguous().clone()
+                for name, table in tables.items()
+            }
+            save_file(tables, writer.folder / "sjd2.safetensors")
+            text = json.dumps({"denoising": levels.manifest(), "finetuning": facts}, indent=2)
+            (writer.folder / "sjd2.json").write_text(text + "\n", encoding="utf8")
+        writer.finish()
