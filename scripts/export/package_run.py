@@ -9,6 +9,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from onnx_decoder import OnnxDecoder, session
+from prompt_template import PromptTemplate
 
 
 class Package:
@@ -16,6 +17,7 @@ class Package:
         self.folder, self.kind = folder, kind
         self.manifest = json.loads((folder / "model.json").read_text(encoding="utf8"))
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.template = PromptTemplate(self.manifest["prompt"], self.tokenizer)
         self.decoders = {}
         image = self.manifest["image"]
         self.columns, self.length = image["columns"], image["rows"] * image["columns"]
@@ -27,20 +29,10 @@ class Package:
             self.decoders[rows] = OnnxDecoder(self.folder, rows, self.kind)
         return self.decoders[rows]
 
-    def encode(self, text):
-        filled = self.manifest["prompt"]["template"].replace("{prompt}", text.strip())
-        return self.tokenizer.encode(filled, add_special_tokens=False).ids
-
     def prompts(self, text):
         """Ids of the conditional and of the unconditional row; lengths may differ."""
-        ids = self.encode(text)
-        rule = self.manifest["prompt"]["unconditional"]
-        if rule["kind"] == "pad":
-            pad = self.tokenizer.token_to_id(rule["token"])
-            return ids, [ids[0], *[pad] * (len(ids) - 2), ids[-1]]
-        if rule["kind"] == "tail":
-            return ids, ids[-rule["length"] :]
-        return ids, self.tokenizer.encode(rule["text"], add_special_tokens=False).ids
+        ids = self.template.ids(text)
+        return ids, self.template.unconditional(ids)
 
     def inputs_before(self, position):
         """Input rows between the prompt and the row whose output is the law of an image position + 1:

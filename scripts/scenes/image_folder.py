@@ -2,7 +2,7 @@
 
 python scripts/scenes/image_folder.py --data ~/.cache/sjd2/training/scenes --out FOLDER
 
-24 objects by one hand in up to ten colours, 32x32 pixels on white: OUT/train and OUT/validation, each with
+24 objects by one hand in up to five colours, 32x32 pixels on white: OUT/train and OUT/validation, each with
 metadata.jsonl. Validation shows (object, colour) pairs that training does not.
 """
 
@@ -19,7 +19,8 @@ from compose import blend
 SIDE, SPRITE, STEP = 32, 28, 4
 OBJECTS = """apple banana strawberry cherry watermelon carrot mushroom pizza car bus airplane house
 tree cactus flower sun moon star umbrella heart hat fish cat butterfly""".split()
-HELD_OUT = 20  # pairs
+COLOURS = {"red", "yellow", "green", "blue"}  # besides a thing's own
+HELD_OUT = 8  # pairs
 
 
 def parse():
@@ -42,8 +43,8 @@ def drawings(catalogue):
         for index, sprite in enumerate(catalogue.sprites):
             if (sprite["object"], sprite["style"], sprite["variant"]) != (thing, "twemoji", 0):
                 continue
-            if sprite["colour"] == "white":
-                continue  # on white
+            if sprite["painted"] and sprite["colour"] not in COLOURS:
+                continue
             pair = name, sprite["colour"]
             if sprite["colour"]:
                 yield phrase(*pair), pair, index

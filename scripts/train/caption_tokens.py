@@ -12,43 +12,26 @@ from tokenizers import Tokenizer
 
 import precision
 from caption_folder import fail
+from prompt_template import PromptTemplate
 from public_models.public_model import NOTHING
 
 AT_A_TIME = 16  # images
 
 
-class TemplatePrompts:
-    """Text to ids as the manifest's `prompt` says (kind "template"), aligned at their ends."""
+class Prompts:
+    """Prompt ids [B, P], aligned at their ends, as the family's template makes them."""
 
     def __init__(self, rule, tokenizer, limit):
-        self.rule, self.limit = rule, limit
-        self.tokenizer = Tokenizer.from_file(str(tokenizer))
-        self.before, self.after = rule["template"].split("{prompt}")
-        plain = rule["unconditional"]
-        self.kind = plain["kind"]
-        if self.kind == "pad":
-            self.pad = self.tokenizer.token_to_id(plain["token"])
-        elif self.kind == "text":
-            self.negative = self.ids(plain["text"])
-
-    def ids(self, text):
-        filled = f"{self.before}{text.strip()}{self.after}"
-        return self.tokenizer.encode(filled, add_special_tokens=False).ids
+        self.template = PromptTemplate(rule, Tokenizer.from_file(str(tokenizer)))
+        self.limit = limit
 
     def pack(self, rows):
         width = max(map(len, rows))
         return torch.tensor([[NOTHING] * (width - len(ids)) + ids for ids in rows])
 
-    def without_caption(self, ids):
-        if self.kind == "pad":
-            return [ids[0], *[self.pad] * (len(ids) - 2), ids[-1]]
-        return (
-            ids[-self.rule["unconditional"]["length"] :] if self.kind == "tail" else self.negative
-        )
-
     def unconditional_for(self, prompts):
         rows = [[id for id in row if id != NOTHING] for row in prompts.tolist()]
-        return self.pack([self.without_caption(ids) for ids in rows]).to(prompts.device)
+        return self.pack([self.template.unconditional(ids) for ids in rows]).to(prompts.device)
 
 
 def image_tokens(folder, model, image, cache, say):
@@ -86,7 +69,7 @@ class CaptionTokens:
         self.epoch, self.order = None, None
 
     def with_ids(self, folder, tokens):
-        ids = [self.prompts.ids(caption) for caption in folder.captions]
+        ids = [self.prompts.template.ids(caption) for caption in folder.captions]
         for path, caption, found in zip(folder.paths, folder.captions, ids):
             if len(found) > self.prompts.limit:
                 fail(
@@ -108,10 +91,9 @@ class CaptionTokens:
             chosen.append(int(self.order[place]))
         rng = np.random.default_rng([self.seed, step, rank, 1])
         torch.manual_seed(int(rng.integers(2**40)))
-        rows = [
-            self.prompts.without_caption(ids[i]) if rng.random() < self.uncaptioned else ids[i]
-            for i in chosen
-        ]
+        uncaptioned = rng.random(len(chosen)) < self.uncaptioned
+        nothing = self.prompts.template.unconditional
+        rows = [nothing(ids[i]) if bare else ids[i] for i, bare in zip(chosen, uncaptioned)]
         device = precision.DEVICE
         return self.prompts.pack(rows).to(device), tokens[chosen].to(device)
 

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "export"))
 import export
 import finetune
 import tiny_models
-from caption_tokens import TemplatePrompts
+from caption_tokens import Prompts
 from noise import Levels
 from package_run import Package
 from public_models import TEACHABLE
@@ -128,8 +128,8 @@ def check_refusals(root):
 def check_parity(root, package):
     """What learnt computes what the package computes: prompts of two lengths, one batch."""
     model = TEACHABLE["janus"](root / "whole/model", Levels()).eval()
-    prompts = TemplatePrompts(package.manifest["prompt"], package.folder / "tokenizer.json", 512)
-    ids = [prompts.ids(caption) for caption in CAPTIONS[:2]]
+    prompts = Prompts(package.manifest["prompt"], package.folder / "tokenizer.json", 512)
+    ids = [prompts.template.ids(caption) for caption in CAPTIONS[:2]]
     assert len(ids[0]) != len(ids[1])
     tokens = torch.randint(64, (2, package.length), generator=torch.Generator().manual_seed(3))
     inputs = model.image_embedding(tokens[:, :-1])

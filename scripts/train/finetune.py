@@ -25,7 +25,7 @@ import precision
 import ranks
 import taught_folder
 from caption_folder import CaptionFolder, fail
-from caption_tokens import CaptionTokens, TemplatePrompts, image_tokens
+from caption_tokens import CaptionTokens, Prompts, image_tokens
 from noise import Levels, noisy_inputs, random_segments
 from objective import sequence_loss, validation_losses, with_own_drafts
 from passes import Laws, tokens_per_pass
@@ -157,7 +157,7 @@ def read_data(options, family, model, say):
         folders = folder, CaptionFolder(options.validation)
     else:
         folders = split(folder)
-    prompts = TemplatePrompts(family.prompt(), family.tokenizer(), options.prompt_length)
+    prompts = Prompts(family.prompt(), family.tokenizer(), options.prompt_length)
     parts = []
     for name, part in zip(("training", "validation"), folders):
         cache = options.out / f"{name}_tokens.npz"

@@ -40,6 +40,7 @@ def parse():
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--channels", type=int, default=32, help="of the image tokenizer")
+    parser.add_argument("--init", type=Path, help="go on with this checkpoint's image tokenizer")
     parser.add_argument("--steps", type=int, default=800, help="of the image tokenizer")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=2e-3)
@@ -114,10 +115,6 @@ class Training:
     def __init__(self, vq):
         self.vq = vq
         self.codebook = Codebook(*vq.quantize.embedding.weight.shape)
-        # The class is made to be loaded, not trained: its own small initial values learn slowly.
-        for module in vq.modules():
-            if isinstance(module, torch.nn.Conv2d):
-                module.reset_parameters()
         # Without attention in the encoder a drawing has the same tokens wherever it stands on the grid.
         for name, parameter in vq.encoder.named_parameters():
             if "attn" in name and "proj_out" in name:
@@ -152,6 +149,10 @@ class Training:
     def begin(self, images):
         self.codebook.initialise(self.vectors(images)[1].detach())
 
+    def go_on(self, codes):
+        self.codebook.codes.copy_(codes)
+        self.codebook.sums.copy_(codes)
+
     @torch.no_grad()
     def psnr(self, images):
         """dB, and the number of codes in use."""
@@ -167,17 +168,19 @@ def train_image_tokenizer(model, images, options, log):
     vq = model.model.vqmodel.to(precision.DEVICE).train()
     training = Training(vq)
     training.codebook.to(precision.DEVICE)
+    if options.init:
+        training.go_on(vq.quantize.embedding.weight.data)
     parameters = [p for p in vq.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, options.lr, betas=(0.9, 0.98), weight_decay=0)
     rng = np.random.default_rng(options.seed)
-    plain_steps = min(PLAIN_STEPS, options.steps // 4)
+    plain_steps = 0 if options.init else min(PLAIN_STEPS, options.steps // 4)
 
     def batch(count):
         chosen = rng.integers(len(images), size=count)
         return images[chosen].to(precision.DEVICE).float() / 127.5 - 1
 
     for step in range(options.steps):
-        if step == plain_steps:
+        if step == plain_steps and not options.init:
             training.begin(batch(64))
         rate = min(1, (step + 1) / 40, (options.steps - step) / options.steps * 2)
         optimiser.param_groups[0]["lr"] = options.lr * rate
@@ -200,6 +203,16 @@ def main():
     folder = CaptionFolder(options.data)
     tokenizer = text_tokenizer(folder.captions)
     model = new_model(options, tokenizer)
+    vq = model.model.vqmodel
+    if options.init:
+        vq.load_state_dict(
+            JanusForConditionalGeneration.from_pretrained(options.init).model.vqmodel.state_dict()
+        )
+    else:
+        # The class is made to be loaded, not trained: its own small initial values learn slowly.
+        for module in vq.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                module.reset_parameters()
     count = sum(p.numel() for p in model.model.language_model.parameters())
     print(f"{count / 1e6:.2f} M parameters in the language model", flush=True)
     images = torch.from_numpy(folder.pixels(range(len(folder)), options.side * 4))
