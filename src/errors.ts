@@ -18,18 +18,21 @@ import { stripVTControlCharacters, types } from 'node:util';
  * | ERR_MEMORY     | not enough memory                                               |
  * | ERR_INTERNAL   | a defect of ours: please report it                              |
  */
-export type ErrorCode =
-  | 'ERR_ARGUMENT'
-  | 'ERR_MODEL'
-  | 'ERR_ADDON'
-  | 'ERR_RUNTIME'
-  | 'ERR_NUMERICS'
-  | 'ERR_STATE'
-  | 'ERR_ABORTED'
-  | 'ERR_OUTPUT'
-  | 'ERR_DEVICE'
-  | 'ERR_MEMORY'
-  | 'ERR_INTERNAL';
+export const ERROR_CODES = [
+  'ERR_ARGUMENT',
+  'ERR_MODEL',
+  'ERR_ADDON',
+  'ERR_RUNTIME',
+  'ERR_NUMERICS',
+  'ERR_STATE',
+  'ERR_ABORTED',
+  'ERR_OUTPUT',
+  'ERR_DEVICE',
+  'ERR_MEMORY',
+  'ERR_INTERNAL',
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 export class Sjd2Error extends Error {
   readonly code: ErrorCode;

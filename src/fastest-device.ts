@@ -1,4 +1,4 @@
-import type { ImageGenerator } from './generator';
+import type { ImageModel } from './image-model';
 import type { DeviceName } from './native/addon';
 
 /** Where a CPU is content, and what a GPU does as fast as a single position. */
@@ -9,7 +9,7 @@ const PASSES = 5;
 const choices = new Map<string, { device: DeviceName; reason: string }>();
 
 /** A loaded model, as far as choosing needs it. */
-type Candidate = Pick<ImageGenerator, 'passSeconds' | 'dispose'> & { deviceReason: string };
+type Candidate = Pick<ImageModel, 'passSeconds' | 'dispose'> & { deviceReason: string };
 
 /**
  * Loads a model on the fastest of some devices. The first time for a `key` it is loaded on all of

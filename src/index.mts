@@ -3,7 +3,7 @@
 export type * from './index.js';
 export {
   contactSheet,
-  ImageGenerator,
+  ImageModel,
   loadModel,
   RgbImage,
   Sjd2Error,

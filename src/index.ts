@@ -10,15 +10,15 @@
  * ```
  */
 export type { Statistics } from './decoding/statistics';
+export type { GenerationEvent } from './drawing';
 export { type ErrorCode, Sjd2Error } from './errors';
-export {
-  type GenerateResult,
-  type GenerationEvent,
-  ImageGenerator,
-  type StreamOptions,
-} from './generator';
 export { contactSheet } from './image/contact-sheet';
 export { RgbImage } from './image/rgb-image';
+export {
+  type GenerateResult,
+  ImageModel,
+  type StreamOptions,
+} from './image-model';
 export { type LoadOptions, type LoadProgress, loadModel } from './load-model';
 export type { Manifest } from './model/manifest-types';
 export { shippedModels } from './model/package';

@@ -23,6 +23,7 @@ import { fromNative, unexpected } from './errors';
 import {
   type Addon,
   COUPLINGS,
+  ELEMENT_TYPES,
   type NativeNoise,
   type NativePositions,
   type NativeVerify,
@@ -57,8 +58,8 @@ export interface EmbeddingTable {
   std: Float32Array;
 }
 
-/** Noise levels of a K-step schedule, z_k = alpha_k e0 + sigma_k eps; index 0 is clean (1, 0). */
-export interface NoiseLevels {
+/** The noise levels 0 to K of a K-step schedule, z_k = alpha_k e0 + sigma_k eps; index 0 is clean (1, 0). */
+export interface NoiseSchedule {
   /** [K + 1] */
   alpha: Float32Array;
   /** [K + 1] */
@@ -79,7 +80,7 @@ export interface NoiseOptions {
   /** 0 to 2^64 - 1; eps is a function of seed and position. Default 0. */
   seed?: number | bigint;
   table: EmbeddingTable;
-  levels: NoiseLevels;
+  schedule: NoiseSchedule;
   /** Token ids [capacity], -1 for none (at levels above 0). */
   drafts: Int32Array;
   /** Noise level of every position [capacity], 0 (clean) to K. */
@@ -115,7 +116,7 @@ export interface RefineOptions {
   /** The uncommitted positions. */
   window: KernelWindow;
   table: EmbeddingTable;
-  levels: NoiseLevels;
+  schedule: NoiseSchedule;
   /** [capacity]; a token wherever the level is above 0. */
   drafts: Int32Array;
   /** [capacity], read and written: every level above 0 falls by one. */
@@ -153,8 +154,8 @@ export interface VerifyOptions {
   vocabulary: number;
   /** 1, or 2 with guidance. Default 1. */
   rows?: 1 | 2;
-  /** Highest noise level that may be passed; 0 is STRICT and lossless. Default 0. */
-  passableLevel?: number;
+  /** Highest noise level that may be accepted; 0 is STRICT and lossless. Default 0. */
+  relaxed?: number;
   /** Default `gumbel`. */
   coupling?: CouplingName;
   /** Classifier-free guidance u + s (c - u), 0 to 100. Default 1; another value needs two rows. */
@@ -187,10 +188,10 @@ export interface VerifyOptions {
 }
 
 export interface Verdict {
-  /** Length of the passed prefix, at most count - 1: the last position's input is not in its own pass. */
-  passed: number;
-  /** Tokens to commit from `drafts`: min(count, passed + 1). */
-  commit: number;
+  /** Length of the accepted prefix, at most count - 1: the last position's input is not in its own pass. */
+  accepted: number;
+  /** Tokens to commit from `drafts`: min(count, accepted + 1). */
+  committed: number;
   /** Drafts that stayed the same token, anywhere in the window. */
   kept: number;
 }
@@ -278,14 +279,14 @@ function take<K extends string>(
 
 const WINDOW_FIELDS = ['first', 'count', 'capacity'] as const;
 const TABLE_FIELDS = ['embedding', 'mean', 'std'] as const;
-const LEVEL_FIELDS = ['alpha', 'sigma', 'tau'] as const;
-const POSITION_FIELDS = ['window', 'table', 'levels', 'drafts', 'level', 'z'] as const;
+const SCHEDULE_FIELDS = ['alpha', 'sigma', 'tau'] as const;
+const POSITION_FIELDS = ['window', 'table', 'schedule', 'drafts', 'level', 'z'] as const;
 const NOISE_FIELDS = [
   ...POSITION_FIELDS,
   ...(['fed', 'freshFrom', 'seed', 'out', 'rows', 'rowStride'] as const),
 ] as const;
 const VERIFY_FIELDS = [
-  ...(['window', 'logits', 'type', 'vocabulary', 'rows', 'passableLevel'] as const),
+  ...(['window', 'logits', 'type', 'vocabulary', 'rows', 'relaxed'] as const),
   ...(['coupling', 'guidance', 'temperature', 'topK', 'topP', 'seed', 'pass'] as const),
   ...(['drafts', 'level', 'laws', 'kept'] as const),
 ] as const;
@@ -305,7 +306,7 @@ function positionArguments(
 ): NativePositions {
   const window = take('window', options.window, WINDOW_FIELDS);
   const table = take('table', options.table, TABLE_FIELDS);
-  const levels = take('levels', options.levels, LEVEL_FIELDS);
+  const schedule = take('schedule', options.schedule, SCHEDULE_FIELDS);
   const floats = (name: string, value: unknown) =>
     nativeArray(name, value, asynchronous, 'Float32Array');
   const indices = (name: string, value: unknown) =>
@@ -315,9 +316,9 @@ function positionArguments(
     'table.embedding': floats('table.embedding', table.embedding),
     'table.mean': floats('table.mean', table.mean),
     'table.std': floats('table.std', table.std),
-    'levels.alpha': floats('levels.alpha', levels.alpha),
-    'levels.sigma': floats('levels.sigma', levels.sigma),
-    'levels.tau': floats('levels.tau', levels.tau),
+    'schedule.alpha': floats('schedule.alpha', schedule.alpha),
+    'schedule.sigma': floats('schedule.sigma', schedule.sigma),
+    'schedule.tau': floats('schedule.tau', schedule.tau),
     drafts: indices('drafts', options.drafts),
     level: indices('level', options.level),
     z: floats('z', options.z),
@@ -343,7 +344,6 @@ function noiseArguments(options: NoiseOptions, asynchronous: boolean): NativeNoi
 }
 
 /** `ElementType` of native/kernels/kernels.h. */
-const ELEMENT_TYPES = { float32: 0, float16: 1, bfloat16: 2 } as const;
 
 function verifyArguments(options: VerifyOptions, asynchronous: boolean): NativeVerify {
   const given = take('options', options, VERIFY_FIELDS);
@@ -360,7 +360,7 @@ function verifyArguments(options: VerifyOptions, asynchronous: boolean): NativeV
   const logits = nativeArray('logits', given.logits, asynchronous, 'Float32Array', 'Uint16Array');
   const args: NativeVerify = {
     window,
-    passableLevel: integer('passableLevel', given.passableLevel ?? 0, 0, 2 ** 20),
+    relaxed: integer('relaxed', given.relaxed ?? 0, 0, 2 ** 20),
     seed: resolveSeed(given.seed),
     pass: integer('pass', given.pass ?? 0, 0, 2 ** 31 - 1),
     coupling: COUPLINGS[coupling],
@@ -394,8 +394,8 @@ function elementType(logits: unknown, type: unknown): keyof typeof ELEMENT_TYPES
   throw unexpected('type', 'absent with logits in a Float32Array', type);
 }
 
-function verdict({ passed, kept }: NativeVerifyResult, { window }: NativeVerify): Verdict {
-  return { passed, commit: Math.min(window.count, passed + 1), kept };
+function verdict({ accepted, kept }: NativeVerifyResult, { window }: NativeVerify): Verdict {
+  return { accepted, committed: Math.min(window.count, accepted + 1), kept };
 }
 
 function between(name: string, value: unknown, min: number, max: number): number {

@@ -1,11 +1,12 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { Engine } from './engine';
 import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
 import { openFastest } from './fastest-device';
-import { ImageGenerator } from './generator';
+import { ImageModel } from './image-model';
 import { DEFAULT_MODEL, findModel, type ModelPackage, readModelPackage } from './model/package';
 import { isPublished, readPublished } from './model/published';
-import type { DeviceName, NativeModelOptions } from './native/addon';
+import type { DeviceName, ModelSettings } from './native/addon';
 import { autoDevices, checkDevice } from './native/device';
 import { loadAddon } from './native/loader';
 import { openRuntime } from './native/runtime';
@@ -59,7 +60,7 @@ export interface LoadProgress {
 export async function loadModel(
   model: string = DEFAULT_MODEL,
   options: LoadOptions = {},
-): Promise<ImageGenerator> {
+): Promise<ImageModel> {
   checkFields('options', options, LOAD_FIELDS);
   const device = oneOf('device', options.device ?? 'auto', DEVICES);
   const precision = oneOf('precision', options.precision ?? 'auto', PRECISIONS);
@@ -90,12 +91,13 @@ export async function loadModel(
       const options = nativeOptions(contents, half, runtime.path, place, threads);
       const native = new addon.Model(options);
       const computes = half ? 'fp16' : 'fp32';
-      const generator = new ImageGenerator(contents, native, runtime, place, computes, resources);
+      const engine = new Engine(contents, native, place, resources);
+      const model = new ImageModel(engine, runtime, computes);
       try {
-        await generator.load(signal);
-        return generator;
+        await model.load(signal);
+        return model;
       } catch (error) {
-        await generator.dispose();
+        await model.dispose();
         throw error;
       }
     };
@@ -110,18 +112,18 @@ export async function loadModel(
         return open(place, false);
       }
     };
-    let generator: ImageGenerator;
+    let loaded: ImageModel;
     if (device === 'auto') {
       const key = [contents.folder, precision, threads].join('\n');
-      generator = await openFastest(key, await autoDevices(), openOn, signal);
+      loaded = await openFastest(key, await autoDevices(), openOn, signal);
     } else {
       await checkDevice(device);
-      generator = await openOn(device);
+      loaded = await openOn(device);
     }
     // The addon has a copy of its own, and nothing here reads it.
     contents.tables.imageEmbedding = new Float32Array(0);
     report('ready', 2);
-    return generator;
+    return loaded;
   } catch (error) {
     throw signal?.aborted ? aborted(signal) : fromNative(error);
   }
@@ -176,7 +178,7 @@ function nativeOptions(
   runtime: string,
   device: DeviceName,
   threads: number,
-): NativeModelOptions {
+): ModelSettings {
   const { manifest, tables, files, published } = contents;
   return {
     runtime,

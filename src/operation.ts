@@ -1,5 +1,5 @@
 import { aborted, fromNative, Sjd2Error } from './errors';
-import type { NativeInterrupt, NativeModel } from './native/addon';
+import type { InterruptHandle, ModelHandle } from './native/addon';
 
 /**
  * What a model has under way. It holds what has native work in flight and nothing else: a stream
@@ -9,7 +9,7 @@ export class Operations {
   private readonly inFlight = new Set<() => void>();
   private ended = false;
 
-  constructor(private readonly native: NativeModel) {}
+  constructor(private readonly native: ModelHandle) {}
 
   begin(signal?: AbortSignal): Operation {
     this.checkAlive();
@@ -35,7 +35,7 @@ export class Operation {
   constructor(
     private readonly operations: Operations,
     private readonly inFlight: Set<() => void>,
-    readonly interrupt: NativeInterrupt,
+    readonly interrupt: InterruptHandle,
     private readonly signal?: AbortSignal,
   ) {}
 

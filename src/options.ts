@@ -49,8 +49,8 @@ export interface GenerateOptions extends SamplerOptions {
   /** Whether the first window starts at level K throughout or rises to it. For `sjd2` only. */
   levels?: 'flat' | 'staggered';
   /**
-   * RELAXED verification: positions fed at a noise level up to this one may be passed too. Faster,
-   * NOT lossless: keys and values of passed noisy positions stay approximate. 0 (strict) to
+   * RELAXED verification: positions fed at a noise level up to this one may be accepted, too. Faster,
+   * NOT lossless: keys and values of accepted noisy positions stay approximate. 0 (strict) to
    * `steps`; default 0. For `sjd2` only.
    */
   relaxed?: number;

@@ -1,12 +1,12 @@
 /** TESTING 1b and 1c on the default model: what decoders promise, token by token. */
 import { loadModel } from '../src';
-import type { ImageGenerator } from '../src/generator';
+import type { ImageModel } from '../src/image-model';
 import type { GenerateOptions } from '../src/options';
 import { gumbelNoise } from './philox';
 
 jest.setTimeout(120_000);
 
-let model: ImageGenerator;
+let model: ImageModel;
 beforeAll(async () => {
   model = await loadModel('emoji');
 });

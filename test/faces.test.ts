@@ -11,7 +11,7 @@ function esm(program: string): any {
 
 describe('the two module systems', () => {
   test('see the same names, and no others than documented', () => {
-    const names = ['ImageGenerator', 'RgbImage', 'Sjd2Error', 'contactSheet', 'loadModel'];
+    const names = ['ImageModel', 'RgbImage', 'Sjd2Error', 'contactSheet', 'loadModel'];
     expect(Object.keys(require(DIST)).sort()).toEqual([...names, 'shippedModels']);
     const imported = esm(
       `console.log(JSON.stringify(Object.keys(await import('./index.mjs'))

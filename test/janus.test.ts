@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModel } from '../src';
-import type { ImageGenerator } from '../src/generator';
+import type { ImageModel } from '../src/image-model';
 import { readModelPackage } from '../src/model/package';
 import { COUPLING_NAMES } from '../src/options';
 import { type Json, PackageCopies } from './package-copy';
@@ -14,7 +14,7 @@ const folder = join(__dirname, 'fixtures', 'janus');
 const fixture = JSON.parse(readFileSync(join(folder, 'parity.json'), 'utf8'));
 const copies = new PackageCopies(folder);
 
-let model: ImageGenerator;
+let model: ImageModel;
 beforeAll(async () => {
   model = await loadModel(folder);
 });

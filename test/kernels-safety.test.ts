@@ -41,7 +41,7 @@ function noiseCall(more: Partial<NoiseOptions> = {}): NoiseOptions {
       mean: new Float32Array(hidden),
       std: new Float32Array(hidden).fill(1),
     },
-    levels: {
+    schedule: {
       alpha: Float32Array.of(1, 0.8, 0.1),
       sigma: Float32Array.of(0, 0.6, 0.9),
       tau: new Float32Array(3 * hidden),
@@ -249,8 +249,8 @@ describe('arrays that change under a worker', () => {
     const ofVerify = new Map<unknown, number>();
     verify(counted({ ...verifyCall(), window: counted(window, ofVerify) }, ofVerify));
     const ofNoise = new Map<unknown, number>();
-    const { table, levels, ...rest } = noiseCall();
-    const parts = { table: counted(table, ofNoise), levels: counted(levels, ofNoise) };
+    const { table, schedule, ...rest } = noiseCall();
+    const parts = { table: counted(table, ofNoise), schedule: counted(schedule, ofNoise) };
     noise(counted({ ...rest, seed: 3, ...parts }, ofNoise));
     for (const reads of [ofVerify, ofNoise]) {
       expect(reads.size).toBeGreaterThan(10);
@@ -475,7 +475,7 @@ describe('options', () => {
     },
   );
 
-  test.each(['window', 'table', 'levels'])('%s that is missing is an Sjd2Error', (name) => {
+  test.each(['window', 'table', 'schedule'])('%s that is missing is an Sjd2Error', (name) => {
     expect(() => noise(noiseCall({ [name]: undefined }))).toThrow(argument(new RegExp(name)));
   });
 
@@ -498,8 +498,8 @@ describe('options', () => {
     call.table.std[1] = 0;
     expect(() => noise(call)).toThrow(argument(/table\.std\[1\]/));
     const flat = refineCall();
-    flat.levels.sigma[2] = 0;
-    expect(() => refine(flat)).toThrow(argument(/levels\.sigma\[2\]/));
+    flat.schedule.sigma[2] = 0;
+    expect(() => refine(flat)).toThrow(argument(/schedule\.sigma\[2\]/));
   });
 
   test('properties that an array pretends to have are not believed', () => {

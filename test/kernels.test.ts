@@ -41,15 +41,15 @@ test('Gumbel coupling takes argmax(log p + g) with the noise of position and see
   }
 });
 
-test('the passed prefix ends at the first draft that changes, and at a noisy input', () => {
+test('the accepted prefix ends at the first draft that changes, and at a noisy input', () => {
   const settled = options({ temperature: 0 });
   verify(settled);
   const again = options({ temperature: 0, drafts: settled.drafts.slice() });
-  expect(verify(again)).toEqual({ passed: 2, commit: 3, kept: 3 });
+  expect(verify(again)).toEqual({ accepted: 2, committed: 3, kept: 3 });
   const noisy = options({ temperature: 0, drafts: settled.drafts.slice() });
   noisy.level[(window.first + 1) % 4] = 1;
-  expect(verify(noisy)).toEqual({ passed: 1, commit: 2, kept: 3 });
-  expect(verify({ ...noisy, passableLevel: 1 })).toEqual({ passed: 2, commit: 3, kept: 3 });
+  expect(verify(noisy)).toEqual({ accepted: 1, committed: 2, kept: 3 });
+  expect(verify({ ...noisy, relaxed: 1 })).toEqual({ accepted: 2, committed: 3, kept: 3 });
 });
 
 test('laws come back as guidance, temperature and top-k define them', () => {
@@ -131,7 +131,7 @@ const table = {
   mean: Float32Array.from({ length: hidden }, (_, c) => 0.1 * c),
   std: Float32Array.from({ length: hidden }, (_, c) => 1 + 0.2 * c),
 };
-const levels = {
+const schedule = {
   alpha: Float32Array.of(1, 0.8, 0.1),
   sigma: Float32Array.of(0, 0.6, Math.sqrt(0.99)),
   tau: Float32Array.from({ length: 3 * hidden }, (_, i) => 0.01 * i),
@@ -142,12 +142,12 @@ test('noise feeds the embedding at level 0 and mean + std z + tau above', () => 
   const level = Int32Array.of(0, 0, 2, 0);
   const z = Float32Array.from({ length: 4 * hidden }, (_, i) => Math.cos(i));
   const out = new Float32Array(2 * 3 * hidden);
-  noise({ window, table, levels, drafts, level, z, out, rows: 2 });
+  noise({ window, table, schedule, drafts, level, z, out, rows: 2 });
   for (let c = 0; c < hidden; c++) {
     const noisy =
       (table.mean[c] as number) +
       (table.std[c] as number) * (z[2 * hidden + c] as number) +
-      (levels.tau[2 * hidden + c] as number);
+      (schedule.tau[2 * hidden + c] as number);
     expect(out[c]).toBeCloseTo(noisy, 5);
     expect(out[hidden + c]).toBe(table.embedding[2 * hidden + c]);
     expect(out[2 * hidden + c]).toBe(table.embedding[3 * hidden + c]);
@@ -169,7 +169,7 @@ test('a position that enters gets standard Gaussian noise, a function of seed an
       freshFrom: 0,
       seed,
       table: flat,
-      levels: {
+      schedule: {
         alpha: Float32Array.of(1, 0),
         sigma: Float32Array.of(0, 1),
         tau: new Float32Array(2 * wide),
@@ -197,10 +197,10 @@ test('refine takes one DDIM step towards the draft and lowers the level', () => 
   const level = Int32Array.of(0, 0, 2, 1);
   const z = Float32Array.from({ length: 4 * hidden }, (_, i) => Math.cos(i));
   const before = z.slice();
-  refine({ window, table, levels, drafts, level, z });
+  refine({ window, table, schedule, drafts, level, z });
   expect([...level]).toEqual([0, 0, 1, 0]);
-  const [a1, a2] = [levels.alpha[1], levels.alpha[2]] as [number, number];
-  const ratio = (levels.sigma[1] as number) / (levels.sigma[2] as number);
+  const [a1, a2] = [schedule.alpha[1], schedule.alpha[2]] as [number, number];
+  const ratio = (schedule.sigma[1] as number) / (schedule.sigma[2] as number);
   for (let c = 0; c < hidden; c++) {
     const e =
       ((table.embedding[4 * hidden + c] as number) - (table.mean[c] as number)) /

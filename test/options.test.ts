@@ -2,10 +2,10 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ImageGenerator, loadModel } from '../src';
+import { type ImageModel, loadModel } from '../src';
 import type { GenerateOptions, SamplerOptions } from '../src/options';
 
-let model: ImageGenerator;
+let model: ImageModel;
 beforeAll(async () => {
   model = await loadModel('emoji');
 });

@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadModel } from '../src';
-import type { ImageGenerator } from '../src/generator';
+import type { ImageModel } from '../src/image-model';
 import { COUPLING_NAMES } from '../src/options';
 
 const folder = join(__dirname, 'fixtures', 'janus-published');
@@ -21,7 +21,7 @@ function copy(): string {
   return place;
 }
 
-let model: ImageGenerator;
+let model: ImageModel;
 beforeAll(async () => {
   model = await loadModel(folder);
 });

@@ -6,7 +6,7 @@ import {
   PassKnowledge,
   type WindowController,
 } from '../src/decoding/window';
-import type { NativePass } from '../src/native/addon';
+import type { PassReport } from '../src/native/addon';
 
 interface World {
   /** Seconds of a pass by width. */
@@ -38,7 +38,7 @@ function decode(world: World, images: number, controllerFor: () => WindowControl
       // One pass in ten is disturbed by another program; and the whole machine slows down and recovers.
       if (random() < 0.03) pace = 1 + random();
       const cost = pace * world.cost(window) * (random() < 0.1 ? 3 : 1 + 0.1 * random());
-      controller.observe({ window, tokens: new Int32Array(tokens), seconds: cost } as NativePass);
+      controller.observe({ window, tokens: new Int32Array(tokens), seconds: cost } as PassReport);
       committed += tokens;
       seconds += world.cost(window);
       widths.push(window);
@@ -110,7 +110,7 @@ test('a window never exceeds the image', () => {
     const { width: window } = controller.next();
     expect(window).toBeGreaterThanOrEqual(1);
     expect(window).toBeLessThanOrEqual(9);
-    controller.observe({ window, tokens: new Int32Array(1), seconds: 1 } as NativePass);
+    controller.observe({ window, tokens: new Int32Array(1), seconds: 1 } as PassReport);
   }
 });
 
@@ -121,7 +121,7 @@ test('generations side by side may use up the probes before anything is measured
     for (const controller of controllers) {
       const { width: window } = controller.next();
       expect(window).toBeGreaterThanOrEqual(1);
-      controller.observe({ window, tokens: new Int32Array(2), seconds: 1 } as NativePass);
+      controller.observe({ window, tokens: new Int32Array(2), seconds: 1 } as PassReport);
     }
   }
 });

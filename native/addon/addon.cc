@@ -51,13 +51,13 @@ Napi::Value loaded_runtimes(const Napi::CallbackInfo& info) {
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment(env);
   env.SetInstanceData(environment);
-  environment->generation = Napi::Persistent(GenerationObject::define(env));
+  environment->generation = Napi::Persistent(GenerationHandle::define(env));
   environment->interrupt = Napi::Persistent(InterruptObject::define(env));
   exports.Set("openRuntime", Napi::Function::New(env, open_runtime, "openRuntime"));
   exports.Set("loadedRuntimes", Napi::Function::New(env, loaded_runtimes, "loadedRuntimes"));
   exports.Set("minimumRuntime", ort::kMinimumVersion);
   exports.Set("Model", Model::define(env));
-  exports.Set("Graph", GraphObject::define(env));
+  exports.Set("Graph", GraphHandle::define(env));
   define_kernels(env, exports);
   define_cuda(env, exports);
   define_webgpu(env, exports);

@@ -83,22 +83,22 @@ Napi::Value describe_all(Napi::Env env, std::vector<PassOutcome>& outcomes) {
 
 }  // namespace
 
-Napi::Function GenerationObject::define(Napi::Env env) {
+Napi::Function GenerationHandle::define(Napi::Env env) {
   return DefineClass(env, kName,
-                     {InstanceMethod<&GenerationObject::passes>("passes"),
-                      InstanceMethod<&GenerationObject::score>("score"),
-                      InstanceMethod<&GenerationObject::drafts>("drafts"),
-                      InstanceMethod<&GenerationObject::dispose>("dispose")});
+                     {InstanceMethod<&GenerationHandle::passes>("passes"),
+                      InstanceMethod<&GenerationHandle::score>("score"),
+                      InstanceMethod<&GenerationHandle::drafts>("drafts"),
+                      InstanceMethod<&GenerationHandle::dispose>("dispose")});
 }
 
-GenerationObject::GenerationObject(const Napi::CallbackInfo& info)
-    : Tagged<GenerationObject>(info) {
+GenerationHandle::GenerationHandle(const Napi::CallbackInfo& info)
+    : Tagged<GenerationHandle>(info) {
   info.This().As<Napi::Object>().TypeTag(&kTag);
 }
 
 // In step with what Generation, its transformer and its window allocate; what is not of the size of
 // a window, a vocabulary or the cache is left out.
-size_t GenerationObject::bytes(ModelCore& model, Napi::Object options) {
+size_t GenerationHandle::bytes(ModelCore& model, Napi::Object options) {
   const int32_t prompt = integer_field(options, "promptLength");
   const int32_t capacity = integer_field(options, "capacity");
   const std::optional<DecoderShape> loaded =
@@ -115,7 +115,7 @@ size_t GenerationObject::bytes(ModelCore& model, Napi::Object options) {
   return all.or_throw(codes::kModel, "A generation");
 }
 
-Napi::Value GenerationObject::create(Napi::Env env, std::shared_ptr<ModelCore> model,
+Napi::Value GenerationHandle::create(Napi::Env env, std::shared_ptr<ModelCore> model,
                                      Napi::Object options,
                                      std::shared_ptr<ort::Interrupt> interrupt) {
   Settings settings = read_settings(options);
@@ -137,24 +137,24 @@ Napi::Value GenerationObject::create(Napi::Env env, std::shared_ptr<ModelCore> m
   core->model = std::move(model);
   core->interrupt = std::move(interrupt);
   Napi::Object object = Environment::of(env).generation.New({});
-  GenerationObject& self = from(object, "the generation");
+  GenerationHandle& self = from(object, "the generation");
   self.core_ = std::move(core);
   self.external_bytes_ = external_bytes;
   Napi::MemoryManagement::AdjustExternalMemory(env, external_bytes);
   return object;
 }
 
-std::shared_ptr<GenerationObject::Core> GenerationObject::idle(Napi::Env env) const {
+std::shared_ptr<GenerationHandle::Core> GenerationHandle::idle(Napi::Env env) const {
   if (!core_) throw to_js(env, codes::kState, "The generation was disposed");
   if (busy_) throw to_js(env, codes::kState, "A pass of this generation is still running");
   return core_;
 }
 
-// passes(window, passableLevel, count, seconds): Promise<NativePass[]>
-Napi::Value GenerationObject::passes(const Napi::CallbackInfo& info) {
+// passes(window, relaxed, count, seconds): Promise<PassReport[]>
+Napi::Value GenerationHandle::passes(const Napi::CallbackInfo& info) {
   check(info);
   const auto core = idle(info.Env());
-  const PassOptions options{integer(info[0], "window"), integer(info[1], "passableLevel")};
+  const PassOptions options{integer(info[0], "window"), integer(info[1], "relaxed")};
   const int32_t count = integer(info[2], "count");
   const double seconds = number(info[3], "seconds");
   busy_ = true;
@@ -173,7 +173,7 @@ Napi::Value GenerationObject::passes(const Napi::CallbackInfo& info) {
 }
 
 // score(tokens: Int32Array): Promise<Float64Array> - nats per token under the AR law
-Napi::Value GenerationObject::score(const Napi::CallbackInfo& info) {
+Napi::Value GenerationHandle::score(const Napi::CallbackInfo& info) {
   check(info);
   const auto core = idle(info.Env());
   const auto tokens = copy_array<int32_t>(info[0], "tokens");
@@ -189,18 +189,18 @@ Napi::Value GenerationObject::score(const Napi::CallbackInfo& info) {
       [core] { core->interrupt->fire(); });
 }
 
-void GenerationObject::forget() {
+void GenerationHandle::forget() {
   core_.reset();
   Napi::MemoryManagement::AdjustExternalMemory(Env(), -std::exchange(external_bytes_, 0));
 }
 
 // drafts(): Int32Array - the open positions' drafts, -1 where there is none
-Napi::Value GenerationObject::drafts(const Napi::CallbackInfo& info) {
+Napi::Value GenerationHandle::drafts(const Napi::CallbackInfo& info) {
   check(info);
   return to_array(info.Env(), idle(info.Env())->generation->drafts());
 }
 
-Napi::Value GenerationObject::dispose(const Napi::CallbackInfo& info) {
+Napi::Value GenerationHandle::dispose(const Napi::CallbackInfo& info) {
   check(info);
   forget();
   return info.Env().Undefined();

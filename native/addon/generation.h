@@ -9,7 +9,7 @@
 
 namespace sjd2::addon {
 
-class GenerationObject : public Tagged<GenerationObject> {
+class GenerationHandle : public Tagged<GenerationHandle> {
  public:
   static constexpr napi_type_tag kTag = {0x67656e65726174f0, 0x2c8f5a7714be4d0a};
   static constexpr const char* kName = "Generation";
@@ -21,8 +21,8 @@ class GenerationObject : public Tagged<GenerationObject> {
   // sizes multiply to more than any machine has.
   static size_t bytes(ModelCore& model, Napi::Object settings);
 
-  explicit GenerationObject(const Napi::CallbackInfo& info);
-  ~GenerationObject() { forget(); }
+  explicit GenerationHandle(const Napi::CallbackInfo& info);
+  ~GenerationHandle() { forget(); }
 
  private:
   // The model outlives the generation that points into its tables.

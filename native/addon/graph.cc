@@ -13,7 +13,7 @@
 
 namespace sjd2::addon {
 
-struct GraphObject::Core {
+struct GraphHandle::Core {
   ort::Library* runtime = nullptr;
   std::string path;
   ort::GraphOptions options;
@@ -108,15 +108,15 @@ std::vector<float> run_graph(const ort::Graph& graph, std::vector<Feed>& feeds,
 
 }  // namespace
 
-Napi::Function GraphObject::define(Napi::Env env) {
+Napi::Function GraphHandle::define(Napi::Env env) {
   return DefineClass(
       env, kName,
-      {InstanceMethod<&GraphObject::open>("open"), InstanceMethod<&GraphObject::run>("run"),
-       InstanceMethod<&GraphObject::dispose>("dispose")});
+      {InstanceMethod<&GraphHandle::open>("open"), InstanceMethod<&GraphHandle::run>("run"),
+       InstanceMethod<&GraphHandle::dispose>("dispose")});
 }
 
 // new Graph(runtime, path, threads): nothing is loaded yet
-GraphObject::GraphObject(const Napi::CallbackInfo& info) : Tagged<GraphObject>(info) {
+GraphHandle::GraphHandle(const Napi::CallbackInfo& info) : Tagged<GraphHandle>(info) {
   guarded(info.Env(), [&] {
     auto core = std::make_shared<Core>();
     if (!info[0].IsString() || !info[1].IsString()) wrong(info.Env(), "the paths", "strings");
@@ -129,7 +129,7 @@ GraphObject::GraphObject(const Napi::CallbackInfo& info) : Tagged<GraphObject>(i
 }
 
 // open(): Promise<{inputs, outputs}>
-Napi::Value GraphObject::open(const Napi::CallbackInfo& info) {
+Napi::Value GraphHandle::open(const Napi::CallbackInfo& info) {
   check(info);
   if (!core_) throw to_js(info.Env(), codes::kState, "The graph was disposed");
   return PromiseWorker<const ort::Graph*>::run(
@@ -143,7 +143,7 @@ Napi::Value GraphObject::open(const Napi::CallbackInfo& info) {
 }
 
 // run(feeds: {name, shape, data}[], output: {name, shape}): Promise<Float32Array>
-Napi::Value GraphObject::run(const Napi::CallbackInfo& info) {
+Napi::Value GraphHandle::run(const Napi::CallbackInfo& info) {
   check(info);
   const Napi::Env env = info.Env();
   if (!core_) throw to_js(env, codes::kState, "The graph was disposed");
@@ -172,7 +172,7 @@ Napi::Value GraphObject::run(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value GraphObject::dispose(const Napi::CallbackInfo& info) {
+Napi::Value GraphHandle::dispose(const Napi::CallbackInfo& info) {
   check(info);
   core_.reset();
   return info.Env().Undefined();

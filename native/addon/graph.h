@@ -9,13 +9,13 @@
 
 namespace sjd2::addon {
 
-class GraphObject : public Tagged<GraphObject> {
+class GraphHandle : public Tagged<GraphHandle> {
  public:
   static constexpr napi_type_tag kTag = {0x6772617068206f66, 0x3f1b7a90c6d2e845};
   static constexpr const char* kName = "Graph";
   static Napi::Function define(Napi::Env env);
 
-  explicit GraphObject(const Napi::CallbackInfo& info);
+  explicit GraphHandle(const Napi::CallbackInfo& info);
 
  private:
   Napi::Value open(const Napi::CallbackInfo& info);

@@ -76,7 +76,7 @@ void read_positions(Napi::Object from, Args& a, Arrays& arrays, bool draft_above
   const Window& window = a.window;
   const size_t hidden = arrays.length<float>("table.mean");
   const size_t cells = arrays.length<float>("table.embedding");
-  const size_t levels = arrays.length<float>("levels.alpha");
+  const size_t levels = arrays.length<float>("schedule.alpha");
   if (hidden < 1 || hidden > INT32_MAX || cells < hidden || cells % hidden != 0 ||
       cells / hidden > INT32_MAX) {
     refuse(env,
@@ -84,17 +84,17 @@ void read_positions(Napi::Object from, Args& a, Arrays& arrays, bool draft_above
            "table.mean, " +
                std::to_string(hidden) + ") long but it has " + std::to_string(cells) + " elements");
   }
-  if (levels < 1 || levels > INT32_MAX) wrong(env, "levels.alpha", "of at least one element");
+  if (levels < 1 || levels > INT32_MAX) wrong(env, "schedule.alpha", "of at least one element");
   a.table.hidden = static_cast<int32_t>(hidden);
   a.table.vocabulary = static_cast<int32_t>(cells / hidden);
-  a.levels.steps = static_cast<int32_t>(levels - 1);
+  a.schedule.steps = static_cast<int32_t>(levels - 1);
 
   const Spans slots = slots_of(window, 1);
   a.drafts = arrays.read<int32_t>("drafts", window.capacity, Values::Index, slots);
   Spans rows;
   for (int32_t j = 0; j < window.count; ++j) {
     const int32_t slot = window.slot(j), level = a.level[slot], draft = a.drafts[slot];
-    check_index(env, "level", window, j, level, 0, a.levels.steps);
+    check_index(env, "level", window, j, level, 0, a.schedule.steps);
     const bool none_allowed = level > 0 && !draft_above_0;
     check_index(env, "drafts", window, j, draft, none_allowed ? kNoDraft : 0,
                 a.table.vocabulary - 1);
@@ -104,14 +104,14 @@ void read_positions(Napi::Object from, Args& a, Arrays& arrays, bool draft_above
   a.table.embedding = arrays.read<float>("table.embedding", cells, Values::Arithmetic, rows);
   a.table.mean = arrays.read<float>("table.mean", hidden, Values::Arithmetic);
   a.table.std = arrays.read<float>("table.std", hidden, Values::Arithmetic);
-  a.levels.alpha = arrays.read<float>("levels.alpha", levels, Values::Arithmetic);
-  a.levels.sigma = arrays.read<float>("levels.sigma", levels, Values::Arithmetic);
-  a.levels.tau = arrays.read<float>("levels.tau", Size(levels) * hidden, Values::Arithmetic);
+  a.schedule.alpha = arrays.read<float>("schedule.alpha", levels, Values::Arithmetic);
+  a.schedule.sigma = arrays.read<float>("schedule.sigma", levels, Values::Arithmetic);
+  a.schedule.tau = arrays.read<float>("schedule.tau", Size(levels) * hidden, Values::Arithmetic);
   a.z = arrays.write<float>("z", Size(window.capacity) * hidden, Values::Arithmetic,
                             slots_of(window, hidden));
   // Both are divided by.
   check_positive(env, "table.std", a.table.std, 0, a.table.hidden);
-  check_positive(env, "levels.sigma", a.levels.sigma, 1, a.levels.steps + 1);
+  check_positive(env, "schedule.sigma", a.schedule.sigma, 1, a.schedule.steps + 1);
 }
 
 // `noise` of JavaScript is two kernels: the noise of all positions that enter, then the input rows
@@ -138,7 +138,7 @@ Call<EnterAndNoise> read_noise(Napi::Object from, bool asynchronous) {
   NoiseArgs& n = call.args.noise;
   n.window = {window.first, fed, window.capacity};
   n.table = e.table;
-  n.levels = e.levels;
+  n.schedule = e.schedule;
   n.drafts = e.drafts;
   n.level = e.level;
   n.z = e.z;
@@ -198,7 +198,7 @@ Call<VerifyArgs> read_verify(Napi::Object from, bool asynchronous) {
   Arrays& arrays = call.arrays;
   VerifyArgs& a = call.args;
   a.window = read_window(from);
-  a.passable_level = integer_field(from, "passableLevel");
+  a.relaxed = integer_field(from, "relaxed");
   a.seed = seed_field(from, "seed");
   a.pass = static_cast<uint32_t>(integer_field(from, "pass"));
   a.coupling = static_cast<Coupling>(integer_field(from, "coupling"));
@@ -301,7 +301,7 @@ Napi::Value nothing(Napi::Env env, const bool&) { return env.Undefined(); }
 
 Napi::Value describe(Napi::Env env, const VerifyResult& result) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("passed", result.passed);
+  object.Set("accepted", result.accepted);
   object.Set("kept", result.kept);
   return object;
 }

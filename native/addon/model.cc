@@ -190,7 +190,7 @@ std::shared_ptr<ModelCore> Model::core(Napi::Env env) const {
   return core_;
 }
 
-// interrupt(): NativeInterrupt - for any work on this model
+// interrupt(): InterruptHandle - for any work on this model
 Napi::Value Model::interrupt(const Napi::CallbackInfo& info) {
   check(info);
   return guarded(info.Env(), [&] {
@@ -242,11 +242,11 @@ Napi::Value Model::decode_image(const Napi::CallbackInfo& info) {
       [] {}, [interrupt] { interrupt->fire(); });
 }
 
-// generation(settings, interrupt): NativeGeneration - needs load(rows, threads) to have finished.
+// generation(settings, interrupt): GenerationHandle - needs load(rows, threads) to have finished.
 Napi::Value Model::generation(const Napi::CallbackInfo& info) {
   check(info);
   return guarded(info.Env(), [&] {
-    return GenerationObject::create(info.Env(), core(info.Env()), object_argument(info, 0),
+    return GenerationHandle::create(info.Env(), core(info.Env()), object_argument(info, 0),
                                     InterruptObject::from(info[1], "interrupt").get());
   });
 }
@@ -255,7 +255,7 @@ Napi::Value Model::generation(const Napi::CallbackInfo& info) {
 Napi::Value Model::generation_bytes(const Napi::CallbackInfo& info) {
   check(info);
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const size_t bytes = GenerationObject::bytes(*core(info.Env()), object_argument(info, 0));
+    const size_t bytes = GenerationHandle::bytes(*core(info.Env()), object_argument(info, 0));
     return Napi::Number::New(info.Env(), double(bytes));
   });
 }

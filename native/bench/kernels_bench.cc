@@ -210,7 +210,7 @@ struct Model {
   EmbeddingTable table() const {
     return {embedding.data(), mean.data(), std.data(), vocabulary, hidden};
   }
-  Levels levels() const { return {alpha.data(), sigma.data(), tau.data(), steps}; }
+  Schedule schedule() const { return {alpha.data(), sigma.data(), tau.data(), steps}; }
 };
 
 struct Stream {
@@ -236,13 +236,13 @@ Result run_noise(int32_t hidden, int32_t count, bool fresh, const Options& optio
   Stream stream(hidden, count);
   NoiseArgs args;
   args.table = stream.model.table();
-  args.levels = stream.model.levels();
+  args.schedule = stream.model.schedule();
   args.drafts = stream.drafts.data();
   args.level = stream.level.data();
   args.z = stream.z.data();
   args.rows = 2;
   args.row_stride = static_cast<int64_t>(count) * hidden;
-  EnterArgs entering{{}, 7, args.table, args.levels, args.drafts, args.level, stream.z.data()};
+  EnterArgs entering{{}, 7, args.table, args.schedule, args.drafts, args.level, stream.z.data()};
   if (fresh) std::fill(stream.drafts.begin(), stream.drafts.end(), kNoDraft);
   const Bandwidth bandwidth;
   const Times times = time_calls(options.calls, [&](int32_t i) {
@@ -263,7 +263,7 @@ Result run_refine(int32_t hidden, int32_t count, const Options& options) {
   Stream stream(hidden, count);
   RefineArgs args;
   args.table = stream.model.table();
-  args.levels = stream.model.levels();
+  args.schedule = stream.model.schedule();
   args.drafts = stream.drafts.data();
   args.level = stream.level.data();
   args.z = stream.z.data();

@@ -39,7 +39,7 @@ CudaWindow::CudaWindow(cuda::CudaDevice& device, const DeviceTable& table, const
     : device_(device),
       table_(table.table()),
       slots_(spec.slots),
-      steps_(spec.levels.steps),
+      steps_(spec.schedule.steps),
       model_(device) {
   const size_t slots = slots_, vocabulary = table_.vocabulary, hidden = table_.hidden;
   drafts_ = Buffer<int32_t>(device, slots);
@@ -53,9 +53,9 @@ CudaWindow::CudaWindow(cuda::CudaDevice& device, const DeviceTable& table, const
     const std::vector<float> uniform(vocabulary, 1.0f / static_cast<float>(vocabulary));
     uniform_ = send(device, uniform.data(), vocabulary);
   }
-  alpha_ = send(device, spec.levels.alpha, steps_ + 1);
-  sigma_ = send(device, spec.levels.sigma, steps_ + 1);
-  tau_ = send(device, spec.levels.tau, size_t(steps_ + 1) * hidden);
+  alpha_ = send(device, spec.schedule.alpha, steps_ + 1);
+  sigma_ = send(device, spec.schedule.sigma, steps_ + 1);
+  tau_ = send(device, spec.schedule.tau, size_t(steps_ + 1) * hidden);
   pinned_ = static_cast<int32_t*>(
       device.allocate_pinned((kStatusWords + slots + 2 * slots + 1) * sizeof(int32_t)));
   pinned_[kStatusWords + 3 * slots] = std::bit_cast<int32_t>(1.0f);
@@ -94,8 +94,8 @@ void CudaWindow::send_puts() {
 
 void CudaWindow::enter(const Window& window, uint64_t seed) {
   send_puts();
-  const Levels levels{alpha_.data(), sigma_.data(), tau_.data(), steps_};
-  cuda::enter({window, seed, table_, levels, drafts_.data(), level_.data(), z_.data()}, device_);
+  const Schedule schedule{alpha_.data(), sigma_.data(), tau_.data(), steps_};
+  cuda::enter({window, seed, table_, schedule, drafts_.data(), level_.data(), z_.data()}, device_);
 }
 
 void CudaWindow::fill_law(int32_t slot, int32_t draft, InitialLaw law) {
@@ -116,7 +116,7 @@ void CudaWindow::copy_inputs(float* to, const float* from, size_t floats) {
 void CudaWindow::noise(NoiseArgs args) {
   send_puts();
   args.table = table_;
-  args.levels = {alpha_.data(), sigma_.data(), tau_.data(), steps_};
+  args.schedule = {alpha_.data(), sigma_.data(), tau_.data(), steps_};
   args.drafts = drafts_.data();
   args.level = level_.data();
   args.z = z_.data();
@@ -150,7 +150,7 @@ void CudaWindow::refine(const Window& window) {
   RefineArgs args;
   args.window = window;
   args.table = table_;
-  args.levels = {alpha_.data(), sigma_.data(), tau_.data(), steps_};
+  args.schedule = {alpha_.data(), sigma_.data(), tau_.data(), steps_};
   args.drafts = drafts_.data();
   args.level = level_.data();
   args.z = z_.data();

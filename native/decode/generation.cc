@@ -48,7 +48,7 @@ Generation::Generation(Settings settings, EmbeddingTable table,
 }
 
 WindowSpec Generation::window_spec(bool laws) const {
-  return {table_, settings_.schedule.levels(), settings_.capacity + 1, laws,
+  return {table_, settings_.schedule.view(), settings_.capacity + 1, laws,
           settings_.initial == Initial::Noise};
 }
 
@@ -66,12 +66,12 @@ PassReport Generation::pass(const PassOptions& options) {
 
   noise(window);
   run(window);
-  const VerifyResult verdict = verify(window, settings_.coupling, options.passable_level);
-  commit(window, std::min(window.count, verdict.passed + 1));
+  const VerifyResult verdict = verify(window, settings_.coupling, options.relaxed);
+  commit(window, std::min(window.count, verdict.accepted + 1));
   window_->refine({committed(), window.first + window.count - committed(), window.capacity});
 
   ++pass_;
-  report.accepted = verdict.passed;
+  report.accepted = verdict.accepted;
   report.committed = committed() - window.first;
   report.kept = verdict.kept;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -169,10 +169,10 @@ void Generation::run(const Window& window) {
   transformer_->run(cached, count, lead() - 1);
 }
 
-VerifyResult Generation::verify(const Window& window, Coupling coupling, int32_t passable_level) {
+VerifyResult Generation::verify(const Window& window, Coupling coupling, int32_t relaxed) {
   VerifyArgs args;
   args.window = window;
-  args.passable_level = passable_level;
+  args.relaxed = relaxed;
   args.seed = settings_.seed;
   args.pass = pass_;
   args.coupling = coupling;

@@ -40,12 +40,12 @@ enum class Initial : int32_t {
 };
 
 // The schedule of K denoising steps, as arrays over the levels 0 (clean) to K (noise).
-struct Schedule {
+struct OwnedSchedule {
   std::vector<float> alpha, sigma;  // [K + 1]
   std::vector<float> tau;           // [K + 1, hidden]
   bool staggered = false;           // first window: noise rises along it instead of K everywhere
   int32_t steps() const { return static_cast<int32_t>(alpha.size()) - 1; }
-  Levels levels() const { return {alpha.data(), sigma.data(), tau.data(), steps()}; }
+  Schedule view() const { return {alpha.data(), sigma.data(), tau.data(), steps()}; }
 };
 
 struct Settings {
@@ -59,18 +59,18 @@ struct Settings {
   Coupling coupling = Coupling::Gumbel;
   Sampler sampler;
   Initial initial = Initial::Noise;
-  Schedule schedule;
+  OwnedSchedule schedule;
 };
 
 struct PassOptions {
-  int32_t window = 1;          // W, 1 to capacity
-  int32_t passable_level = 0;  // 0 is STRICT
+  int32_t window = 1;   // W, 1 to capacity
+  int32_t relaxed = 0;  // 0 is STRICT
 };
 
 struct PassReport {
   int32_t window = 0;     // positions worked on
   int32_t committed = 0;  // tokens committed by this pass
-  int32_t accepted = 0;   // drafts in the passed prefix; always committed - 1
+  int32_t accepted = 0;   // drafts in the accepted prefix; always committed - 1
   int32_t drafts = 0;     // positions that had a draft when they were verified
   int32_t kept = 0;       // of these, the ones whose draft stayed the same token
   double model_seconds = 0, kernel_seconds = 0, seconds = 0;
@@ -104,7 +104,7 @@ class Generation {
   int32_t initial_draft(int32_t position, InitialLaw* law) const;
   void noise(const Window& window);
   void run(const Window& window);
-  VerifyResult verify(const Window& window, Coupling coupling, int32_t passable_level);
+  VerifyResult verify(const Window& window, Coupling coupling, int32_t relaxed);
   int32_t count_drafts(const Window& window) const;
   void commit(const Window& window, int32_t count);
 

@@ -30,7 +30,7 @@ void HostWindow::put(int32_t position, int32_t draft, int32_t level, InitialLaw 
 
 void HostWindow::enter(const Window& window, uint64_t seed) {
   kernels_.enter(
-      {window, seed, spec_.table, spec_.levels, drafts_.data(), level_.data(), z_.data()});
+      {window, seed, spec_.table, spec_.schedule, drafts_.data(), level_.data(), z_.data()});
 }
 
 void HostWindow::copy_inputs(float* to, const float* from, size_t floats) {
@@ -39,7 +39,7 @@ void HostWindow::copy_inputs(float* to, const float* from, size_t floats) {
 
 void HostWindow::noise(NoiseArgs args) {
   args.table = spec_.table;
-  args.levels = spec_.levels;
+  args.schedule = spec_.schedule;
   args.drafts = drafts_.data();
   args.level = level_.data();
   args.z = z_.data();
@@ -61,7 +61,7 @@ VerifyResult HostWindow::verify(VerifyArgs args, std::vector<int32_t>& tokens) {
   const Window& window = args.window;
   tokens.resize(window.count);
   for (int32_t j = 0; j < window.count; ++j) tokens[j] = drafts_[window.slot(j)];
-  level_[window.slot(std::min(window.count - 1, verdict.passed))] = 0;
+  level_[window.slot(std::min(window.count - 1, verdict.accepted))] = 0;
   return verdict;
 }
 
@@ -70,7 +70,7 @@ void HostWindow::refine(const Window& window) {
   RefineArgs args;
   args.window = window;
   args.table = spec_.table;
-  args.levels = spec_.levels;
+  args.schedule = spec_.schedule;
   args.drafts = drafts_.data();
   args.level = level_.data();
   args.z = z_.data();

@@ -16,7 +16,7 @@ namespace sjd2 {
 // What a generation asks of its window. All pointers are host pointers and outlive the window.
 struct WindowSpec {
   EmbeddingTable table;
-  Levels levels;
+  Schedule schedule;
   int32_t slots = 0;   // of each ring: the capacity + 1, see generation.h
   bool laws = false;   // a coupling that reads q, or someone who asks for probabilities
   bool noise = false;  // positions enter as noise

@@ -29,8 +29,8 @@ enum class ElementType : int32_t { F32 = 0, F16 = 1, BF16 = 2 };
 
 // How a draft of one pass is tied to the draft of the next. All three leave its law exactly `p`.
 enum class Coupling : int32_t {
-  Independent = 0,  // SJD (arXiv 2410.01699): accept or residual up to the stop, fresh draws after
-  Maximal = 1,      // MC-SJD (arXiv 2510.24211): accept or residual at every position
+  Independent = 0,  // SJD (arXiv 2410.01699): keep or residual up to the stop, fresh draws after
+  Maximal = 1,      // MC-SJD (arXiv 2510.24211): keep or residual at every position
   Gumbel = 2,  // argmax(log p + g) with noise g fixed per position: the AR image, token by token
 };
 
@@ -64,7 +64,7 @@ struct EmbeddingTable {
 };
 
 // The noise levels of a K-step schedule: z_k = alpha_k e0 + sigma_k eps. Index 0 is clean (1, 0).
-struct Levels {
+struct Schedule {
   const float* alpha = nullptr;  // [steps + 1]
   const float* sigma = nullptr;  // [steps + 1]
   const float* tau = nullptr;    // [steps + 1, hidden] timestep embedding, row 0 unused
@@ -78,7 +78,7 @@ struct EnterArgs {
   Window window;  // the positions that enter, each once in its life
   uint64_t seed = 0;
   EmbeddingTable table;
-  Levels levels;
+  Schedule schedule;
   const int32_t* drafts = nullptr;  // [capacity], kNoDraft for none
   const int32_t* level = nullptr;   // [capacity], 0 = clean: its z is not written
   float* z = nullptr;               // [capacity, hidden] normalised noisy embeddings
@@ -91,7 +91,7 @@ struct EnterArgs {
 struct NoiseArgs {
   Window window;  // the positions whose inputs the transformer reads
   EmbeddingTable table;
-  Levels levels;
+  Schedule schedule;
   const int32_t* drafts = nullptr;  // [capacity], kNoDraft for none (at levels above 0 only)
   const int32_t* level = nullptr;   // [capacity], 0 = clean
   const float* z = nullptr;         // [capacity, hidden]
@@ -104,7 +104,7 @@ struct NoiseArgs {
 //   no draft           token ~ p
 //   has a draft x ~ q  Independent, Maximal: kept with probability min(1, p(x) / q(x)), else a draw
 //                      from norm(max(0, p - q)); Gumbel: argmax(log p + g), kept when it equals x
-// The passed prefix is the run of positions at a level <= passable_level whose draft was kept; the
+// The accepted prefix is the run of positions at a level <= relaxed whose draft was kept; the
 // window's last position is never part of it, as its input was not in the pass. The position after
 // it is committed too, with its new token. Right of that position Independent draws afresh from p.
 // Afterwards drafts holds the new tokens, laws the new p. At temperature 0 every coupling takes the
@@ -113,7 +113,7 @@ struct NoiseArgs {
 // is masked. On a fault the contents of drafts, laws and kept are unspecified.
 struct VerifyArgs {
   Window window;
-  int32_t passable_level = 0;  // 0 is STRICT and lossless; higher is RELAXED
+  int32_t relaxed = 0;  // 0 is STRICT and lossless; higher is RELAXED
   uint64_t seed = 0;
   uint32_t pass = 0;
   Coupling coupling = Coupling::Gumbel;
@@ -138,7 +138,7 @@ enum class VerifyFault : int32_t {
 };
 
 struct VerifyResult {
-  int32_t passed = 0;    // length of the passed prefix; min(count, passed + 1) positions commit
+  int32_t accepted = 0;  // length of the accepted prefix; min(count, accepted + 1) positions commit
   int32_t kept = 0;      // drafts kept anywhere in the window
   int32_t bad_row = -1;  // window offset of the first faulty row; nothing is committed then
   VerifyFault fault = VerifyFault::None;
@@ -152,7 +152,7 @@ struct VerifyResult {
 struct RefineArgs {
   Window window;  // the uncommitted positions
   EmbeddingTable table;
-  Levels levels;
+  Schedule schedule;
   const int32_t* drafts = nullptr;  // [capacity], a token wherever the level is above 0
   int32_t* level = nullptr;         // [capacity] in/out
   float* z = nullptr;               // [capacity, hidden] in/out

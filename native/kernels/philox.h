@@ -11,7 +11,7 @@ namespace sjd2 {
 // What a random number decides. One counter serves one decision: never reuse a purpose for two.
 enum class Purpose : uint32_t {
   InitNoise = 0,  // the Gaussian that a position starts as (pass is 0: a function of the position)
-  Accept = 1,     // keep the draft or not
+  Keep = 1,       // keep the draft or not
   Resample = 2,   // the draw from the residual after a rejection
   Draft = 3,      // a fresh draw from the law
   Gumbel = 4,     // the position's fixed Gumbel noise (pass is 0)

@@ -56,7 +56,7 @@ struct ElementScene {
   EmbeddingTable table() const {
     return {embedding.data(), mean.data(), std.data(), kVocabulary, hidden};
   }
-  Levels levels() const { return {alpha.data(), sigma.data(), tau.data(), kSteps}; }
+  Schedule schedule() const { return {alpha.data(), sigma.data(), tau.data(), kSteps}; }
 
   static constexpr uint64_t kSeed = 0x123456789abcdef;
 
@@ -66,7 +66,7 @@ struct ElementScene {
     args.window = {window.first + window.count - count, count, window.capacity};
     args.seed = kSeed;
     args.table = table();
-    args.levels = levels();
+    args.schedule = schedule();
     args.drafts = drafts.data();
     args.level = level.data();
     args.z = z.data();
@@ -77,7 +77,7 @@ struct ElementScene {
     NoiseArgs args;
     args.window = {window.first, window.count - 1, window.capacity};
     args.table = table();
-    args.levels = levels();
+    args.schedule = schedule();
     args.drafts = drafts.data();
     args.level = level.data();
     args.z = z.data();
@@ -92,7 +92,7 @@ struct ElementScene {
     RefineArgs args;
     args.window = window;
     args.table = table();
-    args.levels = levels();
+    args.schedule = schedule();
     args.drafts = drafts.data();
     args.level = level.data();
     args.z = z.data();

@@ -102,7 +102,7 @@ double fresh_draft_dependence(const Kernels& kernels, Coupling coupling) {
   for (int32_t call = 0; call < kCalls; ++call) {
     Problem problem = trial(kNewLogits, coupling, {});
     problem.settings.seed = random();
-    problem.level[0] = 1;  // noisy: cannot be passed, so every position right of it is
+    problem.level[0] = 1;  // noisy: cannot be accepted, so every position right of it is
                            // right of the stop
     draw_drafts(problem, q, random);
     const Outcome outcome = run_verify(kernels, problem);

@@ -165,9 +165,9 @@ VerifyResult accept_always(const VerifyArgs& args) {
   const auto before = window_drafts(args);
   VerifyResult result = reference::kernels.verify(args);
   restore_drafts(args, before);
-  for (result.passed = 0; result.passed + 1 < args.window.count; ++result.passed) {
-    const bool clean = args.level[args.window.slot(result.passed)] <= args.passable_level;
-    if (before[result.passed] == kNoDraft || !clean) break;
+  for (result.accepted = 0; result.accepted + 1 < args.window.count; ++result.accepted) {
+    const bool clean = args.level[args.window.slot(result.accepted)] <= args.relaxed;
+    if (before[result.accepted] == kNoDraft || !clean) break;
   }
   return result;
 }
@@ -228,8 +228,8 @@ TEST("a law q that is off by one pass is caught") {
   check_caught({"q off by one pass", 5, M, Initial::Uniform}, q_off_by_one_pass);
 }
 
-TEST("passing noisy positions, which relaxed verification does, is caught") {
-  check_caught({"noisy position passed", 5, M, Initial::Noise, 2, false, 2},
+TEST("accepting noisy positions, which relaxed verification does, is caught") {
+  check_caught({"noisy position accepted", 5, M, Initial::Noise, 2, false, 2},
                reference::kernels.verify);
 }
 

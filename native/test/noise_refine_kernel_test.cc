@@ -177,7 +177,7 @@ TEST("noise and refine: a wrong sign, level or neighbour is caught by the compar
           args.drafts++;
           args.window.capacity--;
         }) > limit);
-  CHECK(difference([](RefineArgs& args) { std::swap(args.levels.alpha, args.levels.sigma); }) >
+  CHECK(difference([](RefineArgs& args) { std::swap(args.schedule.alpha, args.schedule.sigma); }) >
         limit);
   CHECK(difference([](RefineArgs& args) { args.table.mean = args.table.std; }) > limit);
 }

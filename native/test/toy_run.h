@@ -18,12 +18,12 @@ struct DecoderSetup {
   Initial initial = Initial::None;
   int32_t steps = 0;  // K, for Initial::Noise
   bool staggered = false;
-  int32_t passable_level = 0;
+  int32_t relaxed = 0;
 };
 
 // A plain geometric schedule; losslessness may not depend on which one.
-inline Schedule toy_schedule(int32_t steps, int32_t hidden, bool staggered) {
-  Schedule schedule;
+inline OwnedSchedule toy_schedule(int32_t steps, int32_t hidden, bool staggered) {
+  OwnedSchedule schedule;
   schedule.staggered = staggered;
   for (int32_t k = 0; k <= steps; ++k) {
     const double ratio = k == 0 ? 0.0 : 0.2 * std::pow(20.0, double(k) / steps);
@@ -69,7 +69,7 @@ inline std::vector<int32_t> decode(const ToyModel& toy, int32_t length, const De
                                    int32_t* passes = nullptr) {
   const auto generation = make_generation(toy, length, setup, sampler, seed, kernels);
   while (!generation->done()) {
-    generation->pass({setup.window, setup.passable_level});
+    generation->pass({setup.window, setup.relaxed});
     if (passes) ++*passes;
   }
   return generation->tokens();

@@ -75,7 +75,7 @@ Problem problem_of(const VectorCase& c) {
   Problem problem;
   VerifyArgs& settings = problem.settings;
   settings.window = c.window();
-  settings.passable_level = c.integer("passable");
+  settings.relaxed = c.integer("relaxed");
   settings.seed = c.seed();
   settings.pass = static_cast<uint32_t>(c.integer("pass"));
   settings.coupling = static_cast<Coupling>(c.integer("coupling"));
@@ -106,7 +106,7 @@ TEST("vectors: verify gives NumPy's tokens, laws, prefixes and faults") {
       CHECK_MESSAGE(outcome.drafts == c.ints("expected_drafts"), at + ": drafts");
       const std::vector<int32_t> kept = c.ints("expected_kept");
       CHECK_MESSAGE(std::equal(kept.begin(), kept.end(), outcome.kept.begin()), at + ": kept");
-      CHECK_EQUAL(outcome.result.passed, c.integer("expected_passed"));
+      CHECK_EQUAL(outcome.result.accepted, c.integer("expected_accepted"));
       check_close(outcome.laws, c.floats("expected_laws"), 50 * 0x1p-23f, at + ": laws");
     }
   }
@@ -127,7 +127,7 @@ TEST("vectors: noise and refine give NumPy's embeddings") {
         const int32_t hidden = c.integer("hidden");
         const EmbeddingTable table{embedding.data(), mean.data(), std.data(),
                                    c.integer("vocabulary"), hidden};
-        const Levels levels{alpha.data(), sigma.data(), tau.data(), c.integer("steps")};
+        const Schedule schedule{alpha.data(), sigma.data(), tau.data(), c.integer("steps")};
         const std::string at = std::string(implementation.name) + ", " + c.name;
         const float bound = 8 * 16 * 0x1p-23f;
         if (family == &noises) {
@@ -137,7 +137,7 @@ TEST("vectors: noise and refine give NumPy's embeddings") {
           entering.window = {w[0], w[1], w[2]};
           entering.seed = c.seed();
           entering.table = table;
-          entering.levels = levels;
+          entering.schedule = schedule;
           entering.drafts = drafts.data();
           entering.level = level.data();
           entering.z = z.data();
@@ -145,7 +145,7 @@ TEST("vectors: noise and refine give NumPy's embeddings") {
           NoiseArgs args;
           args.window = c.window();
           args.table = table;
-          args.levels = levels;
+          args.schedule = schedule;
           args.drafts = drafts.data();
           args.level = level.data();
           args.z = z.data();
@@ -156,7 +156,7 @@ TEST("vectors: noise and refine give NumPy's embeddings") {
           RefineArgs args;
           args.window = c.window();
           args.table = table;
-          args.levels = levels;
+          args.schedule = schedule;
           args.drafts = drafts.data();
           args.level = level.data();
           args.z = z.data();

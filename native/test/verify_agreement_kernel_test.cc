@@ -15,7 +15,7 @@ void check_all(const Problem& problem) {
   for (const cpu::Target& target : cpu::targets()) {
     const Outcome outcome = run_verify(*target.kernels, problem);
     CHECK_MESSAGE(outcome.drafts == best.drafts && outcome.kept == best.kept &&
-                      outcome.laws == best.laws && outcome.result.passed == best.result.passed,
+                      outcome.laws == best.laws && outcome.result.accepted == best.result.accepted,
                   std::string(target.name) + " differs from the best target: " + problem.name);
   }
 }
@@ -69,7 +69,7 @@ TEST("verify: keeping every draft of equal laws passes the whole fed window") {
       again.laws = first.laws;
       again.settings.pass++;
       const Outcome second = run_verify(*kernels, again);
-      CHECK_EQUAL(second.result.passed, 16);
+      CHECK_EQUAL(second.result.accepted, 16);
       CHECK_EQUAL(second.result.kept, 17);
       CHECK(second.drafts == first.drafts);
     }

@@ -28,7 +28,7 @@ struct Position {
   const Problem& problem;
   const Outcome& outcome;
   int32_t offset;
-  bool passing;  // every position to the left was passed
+  bool accepting;  // every position to the left was accepted
 
   int32_t slot() const { return problem.settings.window.slot(offset); }
   double uniform(Purpose purpose) const {
@@ -85,14 +85,14 @@ std::string token_complaint(const Position& at, const std::vector<float>& p, con
   const bool kept = at.outcome.kept[at.offset] == 1;
   const auto weight_p = [&](int32_t v) { return static_cast<double>(p[v]); };
 
-  if (draft == kNoDraft || (settings.coupling == Coupling::Independent && !at.passing)) {
+  if (draft == kNoDraft || (settings.coupling == Coupling::Independent && !at.accepting)) {
     if (kept) return at.at("a fresh draw counts as kept");
     if (!is_draw(token, settings.vocabulary, at.uniform(Purpose::Draft), weight_p)) {
       return at.at("token " + std::to_string(token) + " is not the fresh draw");
     }
     return "";
   }
-  const double threshold = at.uniform(Purpose::Accept) * q[draft];
+  const double threshold = at.uniform(Purpose::Keep) * q[draft];
   const double slack = p[draft] * kCdfBound;
   if (kept ? threshold > p[draft] + slack : threshold < p[draft] - slack) {
     return at.at(kept ? "a draft is kept that fails the test" : "a draft is lost that passes it");
@@ -145,7 +145,7 @@ std::string fault_complaint(const Problem& problem, const VerifyResult& result) 
     const VerifyFault fault = reference::guided_row(args, j).fault;
     if (fault == VerifyFault::None) continue;
     const bool named = result.bad_row == j && result.fault == fault;
-    return named && result.passed == 0 && result.kept == 0 ? "ok" : "the faulty row is not named";
+    return named && result.accepted == 0 && result.kept == 0 ? "ok" : "the faulty row is not named";
   }
   return result.bad_row == -1 && result.fault == VerifyFault::None ? "" : "a sound row is blamed";
 }
@@ -160,11 +160,11 @@ std::string verify_complaint(const Problem& problem, const Outcome& outcome) {
   Problem copy = problem;
   const VerifyArgs args = copy.args();
   const int64_t vocabulary = settings.vocabulary;
-  int32_t passed = 0, kept = 0;
-  bool passing = true;
+  int32_t accepted = 0, kept = 0;
+  bool accepting = true;
   std::vector<bool> in_window(settings.window.capacity, false);
   for (int32_t j = 0; j < settings.window.count; ++j) {
-    const Position at{problem, outcome, j, passing};
+    const Position at{problem, outcome, j, accepting};
     in_window[at.slot()] = true;
     const int32_t token = outcome.drafts[at.slot()];
     if (token < 0 || token >= vocabulary) return at.at("no token");
@@ -189,13 +189,13 @@ std::string verify_complaint(const Problem& problem, const Outcome& outcome) {
       if (!complaint.empty()) return complaint;
     }
     kept += outcome.kept[j];
-    passing = passing && outcome.kept[j] && j + 1 < settings.window.count &&
-              problem.level[at.slot()] <= settings.passable_level;
-    passed += passing;
+    accepting = accepting && outcome.kept[j] && j + 1 < settings.window.count &&
+                problem.level[at.slot()] <= settings.relaxed;
+    accepted += accepting;
   }
-  if (outcome.result.passed != passed) {
-    return problem.name + ": passed " + std::to_string(outcome.result.passed) + ", not " +
-           std::to_string(passed);
+  if (outcome.result.accepted != accepted) {
+    return problem.name + ": accepted " + std::to_string(outcome.result.accepted) + ", not " +
+           std::to_string(accepted);
   }
   if (outcome.result.kept != kept) return problem.name + ": the count of kept drafts is wrong";
   for (int32_t slot = 0; slot < settings.window.capacity; ++slot) {

@@ -45,7 +45,7 @@ TEST("verify: a NaN anywhere names the first faulty row, in every type") {
           const Outcome outcome = run_verify(kernels, problem);
           CHECK_EQUAL(outcome.result.bad_row, 2);
           CHECK(outcome.result.fault == VerifyFault::NotANumber);
-          CHECK_EQUAL(outcome.result.passed, 0);
+          CHECK_EQUAL(outcome.result.accepted, 0);
         }
       }
     }
@@ -104,7 +104,7 @@ TEST("verify: the only unmasked token is certain") {
       }
       const Outcome outcome = run_verify(kernels, problem);
       CHECK(outcome.drafts == std::vector<int32_t>({3, 3, 3}));
-      CHECK_EQUAL(outcome.result.passed, 0);
+      CHECK_EQUAL(outcome.result.accepted, 0);
     }
   });
 }
@@ -119,7 +119,7 @@ TEST("verify: temperature 0 takes the lowest of equal maxima, whatever top-k and
         for (int row = 0; row < 3; ++row) set_row(problem, row, {1, 0, 4, 4, 4});
         const Outcome outcome = run_verify(kernels, problem);
         CHECK(outcome.drafts == std::vector<int32_t>({2, 2, 2}));
-        CHECK_EQUAL(outcome.result.passed, 2);  // the third was not fed
+        CHECK_EQUAL(outcome.result.accepted, 2);  // the third was not fed
         CHECK_EQUAL(outcome.result.kept, 3);
         if (with_laws) CHECK(outcome.laws == problem.laws);
       }
@@ -175,17 +175,17 @@ TEST("verify: top-k of at least the vocabulary cuts nothing") {
   });
 }
 
-TEST("verify: a position that was fed noisy keeps its draft but cannot be passed") {
+TEST("verify: a position that was fed noisy keeps its draft but cannot be accepted") {
   for_all([](const Kernels& kernels) {
     for (Coupling coupling : kCouplings) {
       Problem problem = small_problem(coupling);
       for (int row = 0; row < 3; ++row) set_row(problem, row, {-50, -50, 50, -50, -50});
-      CHECK_EQUAL(run_verify(kernels, problem).result.passed, 2);
+      CHECK_EQUAL(run_verify(kernels, problem).result.accepted, 2);
       problem.level = {0, 1, 0};
-      CHECK_EQUAL(run_verify(kernels, problem).result.passed, 1);
+      CHECK_EQUAL(run_verify(kernels, problem).result.accepted, 1);
       CHECK_EQUAL(run_verify(kernels, problem).kept[1], 1);
-      problem.settings.passable_level = 1;
-      CHECK_EQUAL(run_verify(kernels, problem).result.passed, 2);
+      problem.settings.relaxed = 1;
+      CHECK_EQUAL(run_verify(kernels, problem).result.accepted, 2);
     }
   });
 }
@@ -197,7 +197,7 @@ TEST("verify: a position without a draft stops the prefix and gets a token") {
       for (int row = 0; row < 3; ++row) set_row(problem, row, {-50, -50, 50, -50, -50});
       problem.drafts = {2, kNoDraft, 2};
       const Outcome outcome = run_verify(kernels, problem);
-      CHECK_EQUAL(outcome.result.passed, 1);
+      CHECK_EQUAL(outcome.result.accepted, 1);
       CHECK_EQUAL(outcome.kept[1], 0);
       CHECK(outcome.drafts == std::vector<int32_t>({2, 2, 2}));
     }
@@ -254,7 +254,7 @@ TEST("verify: an empty window does nothing") {
     Problem problem = small_problem();
     problem.settings.window.count = 0;
     const Outcome outcome = run_verify(kernels, problem);
-    CHECK_EQUAL(outcome.result.passed, 0);
+    CHECK_EQUAL(outcome.result.accepted, 0);
     CHECK_EQUAL(outcome.result.bad_row, -1);
     CHECK(outcome.drafts == problem.drafts);
   });

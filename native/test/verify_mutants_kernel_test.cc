@@ -54,8 +54,8 @@ VerifyResult neighbours_law(const VerifyArgs& args) {
 VerifyResult last_passes(const VerifyArgs& args) {
   VerifyResult result = reference::kernels.verify(args);
   const int32_t last = args.window.count - 1;
-  const bool clean = args.level[args.window.slot(last)] <= args.passable_level;
-  if (result.passed == last && args.kept[last] && clean) ++result.passed;
+  const bool clean = args.level[args.window.slot(last)] <= args.relaxed;
+  if (result.accepted == last && args.kept[last] && clean) ++result.accepted;
   return result;
 }
 
@@ -74,7 +74,7 @@ const Mutant kMutants[] = {
     {"redraws from p, not from the residual", residual_forgotten},
     {"reads the neighbour's q", neighbours_law},
     {"passes noisy positions",
-     [](const VerifyArgs& a) { return with(a, [](VerifyArgs& b) { b.passable_level = 9; }); }},
+     [](const VerifyArgs& a) { return with(a, [](VerifyArgs& b) { b.relaxed = 9; }); }},
     {"passes the last position, which was not fed", last_passes},
     {"ignores the pass",
      [](const VerifyArgs& a) { return with(a, [](VerifyArgs& b) { b.pass = 0; }); }},

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
 import type { Statistics } from '../decoding/statistics';
-import type { ImageGenerator } from '../generator';
 import { contactSheet } from '../image/contact-sheet';
 import type { RgbImage } from '../image/rgb-image';
 import { checkWritable } from '../image/write-whole';
+import type { ImageModel } from '../image-model';
 import {
   DECODERS,
   type DecoderName,
@@ -85,7 +85,7 @@ async function compare(prompt: string, flags: CompareFlags): Promise<void> {
 }
 
 async function drawAll(
-  model: ImageGenerator,
+  model: ImageModel,
   prompt: string,
   decoders: readonly DecoderName[],
   options: GenerateOptions,
@@ -146,7 +146,7 @@ function sameAsAr(drawings: Drawing[], { decoder, tokens }: Drawing): number | u
 }
 
 function report(
-  model: ImageGenerator,
+  model: ImageModel,
   prompt: string,
   path: string,
   options: GenerateOptions,

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { shown } from '../errors';
-import type { ImageGenerator, StreamOptions } from '../generator';
 import { checkWritable } from '../image/write-whole';
+import type { ImageModel, StreamOptions } from '../image-model';
 import { type LoadOptions, loadModel } from '../load-model';
 import { integer, MAX_COUNT, resolveOptions } from '../options';
 import {
@@ -70,7 +70,7 @@ async function generate(prompt: string, flags: GenerateFlags): Promise<void> {
 }
 
 /** The model of the flags; the library checks every value. A large one takes its time, so that is said. */
-export async function loadShown(flags: ModelFlags, signal: AbortSignal): Promise<ImageGenerator> {
+export async function loadShown(flags: ModelFlags, signal: AbortSignal): Promise<ImageModel> {
   const { device, precision, threads, verify } = flags;
   const progress = createProgress();
   progress.wait(`loading ${shown(flags.model, LONGEST_WORD)}`);
@@ -88,7 +88,7 @@ export async function loadShown(flags: ModelFlags, signal: AbortSignal): Promise
 }
 
 async function draw(
-  model: ImageGenerator,
+  model: ImageModel,
   prompt: string,
   options: StreamOptions,
   paths: string[],
@@ -133,7 +133,7 @@ function sum(values: number[]): number {
 }
 
 /** A word without meaning to the model is no error, but silence about it would be puzzling. */
-export function noteUnknownWords(model: ImageGenerator, prompt: string): void {
+export function noteUnknownWords(model: ImageModel, prompt: string): void {
   const words = model.unknownWords(prompt).map((word) => `“${shown(word, LONGEST_WORD)}”`);
   if (words.length === 0) return;
   const told = words.slice(0, MOST_WORDS);

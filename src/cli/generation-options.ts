@@ -69,7 +69,7 @@ export function addGenerationOptions(command: Command): Command {
     .option('--levels <name>', `${LEVEL_SCHEDULES.join(', ')}, for sjd2 (default: flat)`)
     .option(
       '--relaxed <level>',
-      'noise level up to which drafts may pass, for sjd2; above 0 is faster but NOT lossless ' +
+      'noise level up to which drafts may be accepted, for sjd2; above 0 is faster but NOT lossless ' +
         '(default: 0)',
       numeric,
     )

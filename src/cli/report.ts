@@ -1,5 +1,5 @@
 import type { Statistics } from '../decoding/statistics';
-import type { ImageGenerator } from '../generator';
+import type { ImageModel } from '../image-model';
 import { type DecodingOptions, explicitOptions } from '../options';
 
 const { version } = require('../../package.json') as { version: string };
@@ -17,7 +17,7 @@ export interface RunReport {
   prompt: string;
 }
 
-export function runReport(model: ImageGenerator, prompt: string): RunReport {
+export function runReport(model: ImageModel, prompt: string): RunReport {
   const { manifest, sha256, device, precision, runtime } = model;
   return {
     version,

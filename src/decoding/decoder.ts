@@ -7,9 +7,9 @@ import type { DecoderName, InitialName } from '../options';
  * 2. run     the window through the transformer (level k is fed as mean + std * z_k + tau(k), level 0 as
  *            the embedding of its draft), which gives every position its law p_i;
  * 3. verify  from the left: the coupling keeps x_i under p_i or draws another token; the accepted prefix and
- *            one token more are committed. STRICT: a position passes only if the input of this very pass was
+ *            one token more are committed. STRICT: a position is accepted only if the input of this very pass was
  *            the clean embedding of its draft, since only then are the laws to its right conditioned on that
- *            token. Strict is lossless; `relaxed` lets positions up to that level pass;
+ *            token. Strict is lossless; `relaxed` accepts positions up to that level, too;
  * 4. refine  positions at level k move to k - 1 by a DDIM step towards their new token's embedding;
  * 5. slide   the window starts behind the committed tokens.
  *

@@ -1,4 +1,4 @@
-import type { NativePass } from '../native/addon';
+import type { PassReport } from '../native/addon';
 
 /** What a generation cost. One per image. */
 export interface Statistics {
@@ -43,7 +43,7 @@ export class StatisticsRecorder {
     return this.committedPerPass.length;
   }
 
-  record(pass: NativePass): void {
+  record(pass: PassReport): void {
     this.committedPerPass.push(pass.tokens.length);
     this.windowPerPass.push(pass.window);
     this.tokens += pass.tokens.length;

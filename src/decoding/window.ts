@@ -1,4 +1,4 @@
-import type { NativePass } from '../native/addon';
+import type { PassReport } from '../native/addon';
 import type { DecodingOptions } from '../options';
 import { PassCost } from './pass-cost';
 
@@ -8,7 +8,7 @@ export interface WindowController {
   readonly capacity: number;
   /** The next width, and how many passes may be made before asking again. */
   next(): { width: number; passes: number };
-  observe(pass: NativePass): void;
+  observe(pass: PassReport): void;
 }
 
 /** What `auto` is where windows decide about the image: the best or nearly so on the machines measured. */
@@ -162,7 +162,7 @@ export class AutoWindow implements WindowController {
     return { ...this.plan };
   }
 
-  observe(pass: NativePass): void {
+  observe(pass: PassReport): void {
     this.plan.passes--;
     // The very first pass also feeds the prompt: it is in no row.
     this.row = pass.window === this.width ? this.row + 1 : this.width === 0 ? 0 : 1;

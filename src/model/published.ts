@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { Sjd2Error, shown } from '../errors';
-import type { NativeFeed, NativeGraph } from '../native/addon';
+import type { GraphHandle, NativeFeed } from '../native/addon';
 import { PackageFiles } from './files';
 import { manifestSchema } from './manifest';
 import type { Manifest } from './manifest-types';
@@ -12,7 +12,7 @@ import type { ModelPackage } from './package';
 import { readPromptEncoder } from './prompt';
 import type { TextTable } from './tables';
 
-export type OpenGraph = (path: string) => NativeGraph;
+export type OpenGraph = (path: string) => GraphHandle;
 
 const PARTS = [
   'prepare_inputs_embeds',
@@ -208,7 +208,7 @@ async function imageTable(
 /** The text embedding inside a graph that could read pictures, too; it gets none. */
 class ComputedText implements TextTable {
   constructor(
-    private readonly graph: NativeGraph,
+    private readonly graph: GraphHandle,
     readonly vocabulary: number,
     private readonly hidden: number,
     private readonly pixels: number,

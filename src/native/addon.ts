@@ -1,10 +1,13 @@
 /**
- * The typed description of sjd2.node, in one place. native/addon/ is its other side: numbers of
- * enums, names of fields and shapes must agree.
+ * The typed description of sjd2.node, in one place. native/addon/ is its other side: names of fields
+ * and shapes must agree, and numbers of enums do (test/native-enums.test.ts).
  */
 
 /** `Coupling` of native/kernels/kernels.h. */
 export const COUPLINGS = { independent: 0, maximal: 1, gumbel: 2 } as const;
+
+/** `ElementType` of native/kernels/kernels.h. */
+export const ELEMENT_TYPES = { float32: 0, float16: 1, bfloat16: 2 } as const;
 
 /** `Initial` of native/decode/generation.h. */
 export const INITIALS = { none: 0, noise: 1, uniform: 2, left: 3, up: 4 } as const;
@@ -40,7 +43,7 @@ export interface WebGpuReport {
   missing: string[];
 }
 
-export interface NativeModelOptions {
+export interface ModelSettings {
   /** Path of ONNX Runtime's shared library. */
   runtime: string;
   /** `probeCuda` and `probeWebGpu` tell whether `cuda` and `webgpu` can be had. */
@@ -76,11 +79,11 @@ export interface NativeModelOptions {
 }
 
 /** Ends native work: what is in flight and was given it, and whatever comes later. */
-export interface NativeInterrupt {
+export interface InterruptHandle {
   fire(): void;
 }
 
-export interface NativeSettings {
+export interface GenerationSettings {
   rows: number;
   /** Of the decoder graph that was loaded with them. */
   threads: number;
@@ -109,12 +112,12 @@ export interface NativeSettings {
 }
 
 /** What one pass did. */
-export interface NativePass {
+export interface PassReport {
   /** The tokens it committed, at least one. */
   tokens: Int32Array;
   /** Positions it worked on. */
   window: number;
-  /** Drafts in the passed prefix: always one less than the committed tokens. */
+  /** Drafts in the accepted prefix: always one less than the committed tokens. */
   accepted: number;
   /** Positions that had a draft. */
   drafts: number;
@@ -125,17 +128,12 @@ export interface NativePass {
   seconds: number;
 }
 
-export interface NativeGeneration {
+export interface GenerationHandle {
   /**
    * One trip to a worker thread: `count` passes, or as many as begin within `seconds`, or what the
    * image still takes; at least one.
    */
-  passes(
-    window: number,
-    passableLevel: number,
-    count: number,
-    seconds: number,
-  ): Promise<NativePass[]>;
+  passes(window: number, relaxed: number, count: number, seconds: number): Promise<PassReport[]>;
   /** Nats per token of a whole image under the AR law. For a fresh generation only. */
   score(tokens: Int32Array): Promise<Float64Array>;
   /** The open positions' drafts, left to right, -1 where there is none. Between passes only. */
@@ -144,21 +142,21 @@ export interface NativeGeneration {
   dispose(): void;
 }
 
-export interface NativeModel {
-  interrupt(): NativeInterrupt;
+export interface ModelHandle {
+  interrupt(): InterruptHandle;
   /**
    * Makes the decoder for that many rows ready, with so many threads inside one operator (0 lets
    * ONNX Runtime choose), and the image decoder. Does nothing for what is loaded.
    */
   load(rows: number, threads: number): Promise<void>;
   /** Bytes of memory that `generation` would take; for rows and threads that are loaded. */
-  generationBytes(settings: NativeSettings): number;
+  generationBytes(settings: GenerationSettings): number;
   /** For rows and threads that are loaded. */
-  generation(settings: NativeSettings, interrupt: NativeInterrupt): NativeGeneration;
+  generation(settings: GenerationSettings, interrupt: InterruptHandle): GenerationHandle;
   /** `pixels` is [3, height, width] in [-1, 1]. */
   decodeImage(
     tokens: Int32Array,
-    interrupt: NativeInterrupt,
+    interrupt: InterruptHandle,
   ): Promise<{ pixels: Float32Array; width: number; height: number }>;
   dispose(): void;
 }
@@ -175,9 +173,9 @@ export interface NativePositions extends NativeKernelWindow {
   'table.embedding': Float32Array;
   'table.mean': Float32Array;
   'table.std': Float32Array;
-  'levels.alpha': Float32Array;
-  'levels.sigma': Float32Array;
-  'levels.tau': Float32Array;
+  'schedule.alpha': Float32Array;
+  'schedule.sigma': Float32Array;
+  'schedule.tau': Float32Array;
   z: Float32Array;
 }
 
@@ -191,7 +189,7 @@ export interface NativeNoise extends NativePositions {
 }
 
 export interface NativeVerify extends NativeKernelWindow {
-  passableLevel: number;
+  relaxed: number;
   seed: bigint;
   pass: number;
   coupling: number;
@@ -205,7 +203,7 @@ export interface NativeVerify extends NativeKernelWindow {
 }
 
 export interface NativeVerifyResult {
-  passed: number;
+  accepted: number;
   kept: number;
 }
 
@@ -225,7 +223,7 @@ export interface NativeTensorSpec {
 }
 
 /** Any graph, for what is run once per model or prompt. On the CPU. */
-export interface NativeGraph {
+export interface GraphHandle {
   /** Loads it on first use. */
   open(): Promise<{ inputs: NativeTensorSpec[]; outputs: NativeTensorSpec[] }>;
   /** One float32 output; `feeds` are all inputs there are. */
@@ -242,13 +240,13 @@ export interface Addon {
   /** `path` of ONNX Runtime's shared library. */
   probeCuda(path: string): Promise<CudaReport>;
   probeWebGpu(path: string): Promise<WebGpuReport>;
-  Model: new (options: NativeModelOptions) => NativeModel;
+  Model: new (options: ModelSettings) => ModelHandle;
   /** `runtime` is the path of ONNX Runtime's shared library. */
   Graph: new (
     runtime: string,
     path: string,
     threads: number,
-  ) => NativeGraph;
+  ) => GraphHandle;
   noise(args: NativeNoise): void;
   noiseAsync(args: NativeNoise): Promise<void>;
   verify(args: NativeVerify): NativeVerifyResult;

@@ -32,18 +32,9 @@ const ARRAYS = {
   refine: ['drafts', 'level', 'z', 'table.embedding', 'table.mean', 'table.std'],
 };
 for (const name of ['noise', 'refine'])
-  ARRAYS[name].push('levels.alpha', 'levels.sigma', 'levels.tau');
+  ARRAYS[name].push('schedule.alpha', 'schedule.sigma', 'schedule.tau');
 const NUMBERS = {
-  verify: [
-    'vocabulary',
-    'rows',
-    'passableLevel',
-    'guidance',
-    'temperature',
-    'topK',
-    'topP',
-    'seed',
-  ],
+  verify: ['vocabulary', 'rows', 'relaxed', 'guidance', 'temperature', 'topK', 'topP', 'seed'],
   noise: ['fed', 'freshFrom', 'seed', 'rows', 'rowStride'],
   refine: [],
 };
@@ -51,7 +42,7 @@ for (const names of Object.values(NUMBERS)) {
   names.push('window.first', 'window.count', 'window.capacity');
 }
 NUMBERS.verify.push('pass');
-const OBJECTS = ['window', 'table', 'levels'];
+const OBJECTS = ['window', 'table', 'schedule'];
 
 export default {
   calls: 20_000,
@@ -128,7 +119,7 @@ function rightVerify(window, random) {
     topK: random.pick([0, 1, 5, 1000]),
     topP: random.pick([1, 0.9]),
     seed: random.below(100),
-    passableLevel: random.below(2),
+    relaxed: random.below(2),
   };
   if (rows === 2) call.guidance = random.pick([0, 1, 3]);
   if (half) call.type = random.pick(['float16', 'bfloat16']);
@@ -151,7 +142,7 @@ function rightNoise(kernel, window, random) {
       mean: floats(hidden),
       std: floats(hidden),
     },
-    levels: {
+    schedule: {
       alpha: floats(steps + 1),
       sigma: floats(steps + 1),
       tau: floats((steps + 1) * hidden),
@@ -387,8 +378,8 @@ function checkUntouched(before, error) {
 function checkResult({ kernel, options, unsteady }, result) {
   if (kernel !== 'verify' || unsteady) return;
   const { window, vocabulary, drafts, laws } = options;
-  if (!(result.passed < window.count && result.commit === result.passed + 1)) {
-    throw new Defect(`passed ${result.passed}, commit ${result.commit} of ${window.count}`);
+  if (!(result.accepted < window.count && result.committed === result.accepted + 1)) {
+    throw new Defect(`accepted ${result.accepted}, commit ${result.committed} of ${window.count}`);
   }
   for (let j = 0; j < window.count; j++) {
     const slot = (window.first + j) % window.capacity;

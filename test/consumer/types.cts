@@ -2,7 +2,7 @@
 import sjd2 = require('sjd2');
 
 async function main(): Promise<number> {
-  const model: sjd2.ImageGenerator = await sjd2.loadModel();
+  const model: sjd2.ImageModel = await sjd2.loadModel();
   const { stats } = await model.generate('a red apple');
   return stats[0]?.tokensPerPass ?? 0;
 }

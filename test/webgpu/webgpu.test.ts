@@ -5,14 +5,14 @@
  */
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type GenerateOptions, type ImageGenerator, loadModel } from '../../src';
+import { type GenerateOptions, type ImageModel, loadModel } from '../../src';
 import { probeWebGpu } from '../../src/native/device';
 
 const RANDOM = path.join(__dirname, '..', 'fixtures', 'random');
 const DIST = path.join(__dirname, '..', '..', 'dist', 'index.js');
 
-let cpu: ImageGenerator;
-let gpu: ImageGenerator;
+let cpu: ImageModel;
+let gpu: ImageModel;
 beforeAll(async () => {
   cpu = await loadModel(RANDOM, { device: 'cpu' });
   gpu = await loadModel(RANDOM, { device: 'webgpu', precision: 'fp32' });
@@ -22,7 +22,7 @@ afterAll(async () => {
   await gpu.dispose();
 });
 
-async function draw(model: ImageGenerator, options: GenerateOptions) {
+async function draw(model: ImageModel, options: GenerateOptions) {
   const { tokens, stats } = await model.generate('a red apple', { seed: 5, ...options });
   return { tokens: [...(tokens[0] as Int32Array)], passes: stats[0]?.passes };
 }

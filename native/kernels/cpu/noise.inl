@@ -6,7 +6,7 @@ inline void make_noise(const EnterArgs& args, uint32_t position, int32_t level, 
   const int32_t hidden = args.table.hidden;
   const bool pure = draft == kNoDraft;
   const float* row = pure ? nullptr : args.table.embedding + int64_t{draft} * hidden;
-  const F alpha = set(args.levels.alpha[level]), sigma = set(args.levels.sigma[level]);
+  const F alpha = set(args.schedule.alpha[level]), sigma = set(args.schedule.sigma[level]);
   for (int32_t i = 0; i < hidden; i += 64) {
     // Box-Muller on whole blocks: words (0, 1) and (2, 3) are radius and angle of two pairs.
     Words words = philox16(args.seed, position, Purpose::InitNoise,
@@ -56,7 +56,7 @@ void noise(const NoiseArgs& args) {
     }
     const float* z = args.z + int64_t{slot} * hidden;
     const float *mean = args.table.mean, *std = args.table.std;
-    const float* tau = args.levels.tau + int64_t{level} * hidden;
+    const float* tau = args.schedule.tau + int64_t{level} * hidden;
     for (int32_t i = 0; i < hidden; i += 16) {
       const int32_t rest = hidden - i;
       const F value =

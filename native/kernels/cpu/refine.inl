@@ -7,10 +7,10 @@ void refine(const RefineArgs& args) {
     const int32_t slot = args.window.slot(j), level = args.level[slot];
     if (level == 0) continue;
     const double ratio =
-        static_cast<double>(args.levels.sigma[level - 1]) / args.levels.sigma[level];
+        static_cast<double>(args.schedule.sigma[level - 1]) / args.schedule.sigma[level];
     const F keep = set(static_cast<float>(ratio));
     const F pull =
-        set(static_cast<float>(args.levels.alpha[level - 1] - args.levels.alpha[level] * ratio));
+        set(static_cast<float>(args.schedule.alpha[level - 1] - args.schedule.alpha[level] * ratio));
     const float* row = args.table.embedding + int64_t{args.drafts[slot]} * hidden;
     float* z = args.z + int64_t{slot} * hidden;
     for (int32_t i = 0; i < hidden; i += 16) {

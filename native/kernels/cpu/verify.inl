@@ -89,7 +89,7 @@ inline Decision decide_greedily(const Row& row, const float* logits, float maxim
   return {token, token, row.draft == token, VerifyFault::None};
 }
 
-// Accept or residual, and the fresh draw that Independent takes right of the stop.
+// Keep or residual, and the fresh draw that Independent takes right of the stop.
 inline Decision decide_by_law(const Row& row, const Law& law) {
   const auto token_of = [&law](int32_t entry) { return law.survivors.token(entry); };
   const bool independent = row.args.coupling == Coupling::Independent;
@@ -98,7 +98,7 @@ inline Decision decide_by_law(const Row& row, const Law& law) {
     fresh = token_of(draw(law.weights, row.uniform(Purpose::Draft)));
   }
   if (row.draft == kNoDraft) return {fresh, fresh, false, VerifyFault::None};
-  if (keeps_draft(row.uniform(Purpose::Accept), law(row.draft), row.laws[row.draft])) {
+  if (keeps_draft(row.uniform(Purpose::Keep), law(row.draft), row.laws[row.draft])) {
     return {row.draft, fresh, true, VerifyFault::None};
   }
   // A residual that is empty by rounding leaves p to draw from, as in the reference.
@@ -153,12 +153,12 @@ VerifyResult verify(const VerifyArgs& args) {
     decisions(args)[j] = decide(args, j, scratch);
   }
   VerifyResult result;
-  bool passing = true;
+  bool accepting = true;
   for (int32_t j = 0; j < args.window.count; ++j) {
     Decision decision = decisions(args)[j];
     if (decision.fault != VerifyFault::None) return {0, 0, j, decision.fault};
     const int32_t slot = args.window.slot(j);
-    if (args.coupling == Coupling::Independent && !passing && args.sampler.temperature > 0) {
+    if (args.coupling == Coupling::Independent && !accepting && args.sampler.temperature > 0) {
       decision.token = decision.fresh;
       decision.kept = false;
     }
@@ -166,8 +166,8 @@ VerifyResult verify(const VerifyArgs& args) {
     args.kept[j] = static_cast<uint8_t>(decision.kept);
     result.kept += decision.kept;
     const bool fed = j + 1 < args.window.count;  // as in the reference
-    passing = passing && decision.kept && fed && args.level[slot] <= args.passable_level;
-    result.passed += passing;
+    accepting = accepting && decision.kept && fed && args.level[slot] <= args.relaxed;
+    result.accepted += accepting;
   }
   return result;
 }

@@ -1,4 +1,4 @@
-// From the rows' verdicts to the pass's: first fault, length of the passed prefix, tokens. One
+// From the rows' verdicts to the pass's: first fault, length of the accepted prefix, tokens. One
 // warp.
 #include "kernels/cuda/portable.cuh"
 
@@ -27,10 +27,9 @@ extern "C" __global__ void __launch_bounds__(sjd2::cuda::kFinishThreads, 1)
     return;
   }
   // A position that was fed noisy, or not at all like the last one, may keep its draft but cannot
-  // be passed: the laws to its right were not conditioned on that token.
-  const int32_t passed = first_offset(count, [&](int32_t j) {
-    return !p.verdicts[j].kept || j + 1 == count ||
-           p.level[slot_of(p.window, j)] > p.passable_level;
+  // be accepted: the laws to its right were not conditioned on that token.
+  const int32_t accepted = first_offset(count, [&](int32_t j) {
+    return !p.verdicts[j].kept || j + 1 == count || p.level[slot_of(p.window, j)] > p.relaxed;
   });
   int32_t kept = 0;
   for (int32_t base = 0; base < count; base += 32) {
@@ -38,7 +37,7 @@ extern "C" __global__ void __launch_bounds__(sjd2::cuda::kFinishThreads, 1)
     bool keeps = false;
     if (j < count) {
       const Verdict verdict = p.verdicts[j];
-      const bool afresh = p.coupling == 0 && j > passed;  // Independent, right of the stop
+      const bool afresh = p.coupling == 0 && j > accepted;  // Independent, right of the stop
       const int32_t token = afresh ? verdict.fresh : verdict.token;
       keeps = !afresh && verdict.kept;
       p.drafts[slot_of(p.window, j)] = token;
@@ -48,8 +47,8 @@ extern "C" __global__ void __launch_bounds__(sjd2::cuda::kFinishThreads, 1)
     kept += __popc(__ballot_sync(kFullWarp, keeps));
   }
   if (lane == 0) {
-    *p.status = {passed, kept, -1, 0};
-    const int32_t last = passed < count ? passed : count - 1;
+    *p.status = {accepted, kept, -1, 0};
+    const int32_t last = accepted < count ? accepted : count - 1;
     if (p.settle) p.settle[slot_of(p.window, last)] = 0;
   }
 }

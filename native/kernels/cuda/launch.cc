@@ -59,8 +59,8 @@ void enter(const EnterArgs& args, Launcher& launcher) {
                         args.table.embedding,
                         args.table.mean,
                         args.table.std,
-                        args.levels.alpha,
-                        args.levels.sigma,
+                        args.schedule.alpha,
+                        args.schedule.sigma,
                         args.drafts,
                         args.level,
                         args.z};
@@ -70,16 +70,18 @@ void enter(const EnterArgs& args, Launcher& launcher) {
 void noise(const NoiseArgs& args, Launcher& launcher) {
   if (args.window.count <= 0) return;
   NoiseParams params = {ring(args.window),    args.table.hidden, args.rows,      args.row_stride,
-                        args.table.embedding, args.table.mean,   args.table.std, args.levels.tau,
+                        args.table.embedding, args.table.mean,   args.table.std, args.schedule.tau,
                         args.drafts,          args.level,        args.z,         args.out};
   launch(launcher, "sjd2_noise", args.window.count, threads_for(args.table.hidden), 0, params);
 }
 
 void refine(const RefineArgs& args, Launcher& launcher) {
   if (args.window.count <= 0) return;
-  RefineParams params = {
-      ring(args.window), args.table.hidden, args.table.embedding, args.table.mean, args.table.std,
-      args.levels.alpha, args.levels.sigma, args.drafts,          args.level,      args.z};
+  RefineParams params = {ring(args.window),    args.table.hidden,
+                         args.table.embedding, args.table.mean,
+                         args.table.std,       args.schedule.alpha,
+                         args.schedule.sigma,  args.drafts,
+                         args.level,           args.z};
   launch(launcher, "sjd2_refine", args.window.count, threads_for(args.table.hidden), 0, params);
 }
 
@@ -113,7 +115,7 @@ void verify(const VerifyArgs& args, const VerifyMemory& memory, Launcher& launch
 
   FinishParams finish = {};
   finish.window = rows.window;
-  finish.passable_level = args.passable_level;
+  finish.relaxed = args.relaxed;
   // At temperature 0 every coupling takes the maximum; there is nothing to draw afresh.
   finish.coupling =
       args.sampler.temperature == 0 ? static_cast<int32_t>(Coupling::Gumbel) : rows.coupling;

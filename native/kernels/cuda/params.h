@@ -46,16 +46,16 @@ struct RefineParams {
 // draws afresh right of it, and where the stop is only `finish` knows: the row prepares both
 // tokens, which costs a second draw but no second read of the logits.
 struct Verdict {
-  int32_t token;  // by the coupling, as if every position to the left had passed
+  int32_t token;  // by the coupling, as if every position to the left had accepted
   int32_t fresh;  // the fresh draw, Independent only
   int32_t kept;
   int32_t fault;  // VerifyFault
 };
 
 // What travels to the host after a pass: this, then the tokens of the window in order, of which the
-// first min(count, passed + 1) are committed.
+// first min(count, accepted + 1) are committed.
 struct Status {
-  int32_t passed, kept, bad_row, fault;
+  int32_t accepted, kept, bad_row, fault;
 };
 
 struct VerifyParams {
@@ -75,7 +75,7 @@ struct VerifyParams {
 
 struct FinishParams {
   Ring window;
-  int32_t passable_level, coupling;
+  int32_t relaxed, coupling;
   const Verdict* verdicts;
   int32_t* drafts;
   const int32_t* level;

@@ -10,7 +10,7 @@
 
 namespace sjd2::cuda {
 
-enum : uint32_t { kInitNoise = 0, kAccept = 1, kResample = 2, kDraft = 3, kGumbel = 4 };
+enum : uint32_t { kInitNoise = 0, kKeep = 1, kResample = 2, kDraft = 3, kGumbel = 4 };
 
 struct Words {
   uint32_t v[4];

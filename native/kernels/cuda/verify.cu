@@ -8,7 +8,7 @@
 
 namespace sjd2::cuda {
 
-// Independent (0) and Maximal (1): accept or residual. p.laws is not null.
+// Independent (0) and Maximal (1): keep or residual. p.laws is not null.
 template <typename Element>
 __device__ Verdict couple(RowLaw<Element>& law, uint32_t position, int32_t draft, const float* q) {
   const VerifyParams& p = law.p;
@@ -16,11 +16,11 @@ __device__ Verdict couple(RowLaw<Element>& law, uint32_t position, int32_t draft
   Verdict verdict = {kNone, kNone, 0, 0};
   // The coin, the redraw and the fresh draw in turn, each by its own random number.
 #pragma unroll 1
-  for (uint32_t purpose = kAccept; purpose <= kDraft; ++purpose) {
+  for (uint32_t purpose = kKeep; purpose <= kDraft; ++purpose) {
     const bool fresh = purpose == kDraft;
     if (fresh ? draft != kNone && !independent : draft == kNone) continue;
     const Wide bits = decision_bits(p.seed, position, p.pass, purpose);
-    if (purpose == kAccept) {
+    if (purpose == kKeep) {
       const double uniform = static_cast<double>(bits) * 0x1p-53;
       verdict.kept =
           uniform * static_cast<double>(q[draft]) < static_cast<double>(law.probability_of(draft));

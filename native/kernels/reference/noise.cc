@@ -12,7 +12,7 @@ void enter(const EnterArgs& args) {
     const int32_t level = args.level[slot], draft = args.drafts[slot];
     if (level == 0) continue;
     const uint32_t position = static_cast<uint32_t>(args.window.first + j);
-    const double alpha = args.levels.alpha[level], sigma = args.levels.sigma[level];
+    const double alpha = args.schedule.alpha[level], sigma = args.schedule.sigma[level];
     float* z = args.z + int64_t{slot} * table.hidden;
     for (int32_t i = 0; i < table.hidden; ++i) {
       const double eps = initial_noise(args.seed, position, i);
@@ -39,7 +39,7 @@ void noise(const NoiseArgs& args) {
       if (level == 0) {
         value = table.embedding[draft * hidden + i];
       } else {
-        const double tau = args.levels.tau[level * hidden + i];
+        const double tau = args.schedule.tau[level * hidden + i];
         value = static_cast<float>(table.mean[i] + static_cast<double>(table.std[i]) * z[i] + tau);
       }
       for (int32_t row = 0; row < args.rows; ++row) {

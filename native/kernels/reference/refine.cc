@@ -12,8 +12,8 @@ void refine(const RefineArgs& args) {
     // The predicted noise is (z - alpha_k e) / sigma_k; putting it back at level k - 1 gives
     // keep * z + pull * e.
     const double keep =
-        static_cast<double>(args.levels.sigma[level - 1]) / args.levels.sigma[level];
-    const double pull = args.levels.alpha[level - 1] - args.levels.alpha[level] * keep;
+        static_cast<double>(args.schedule.sigma[level - 1]) / args.schedule.sigma[level];
+    const double pull = args.schedule.alpha[level - 1] - args.schedule.alpha[level] * keep;
     const float* row = table.embedding + int64_t{args.drafts[slot]} * table.hidden;
     float* z = args.z + int64_t{slot} * table.hidden;
     for (int32_t i = 0; i < table.hidden; ++i) {

@@ -57,7 +57,7 @@ int32_t gumbel_argmax(const VerifyArgs& args, uint32_t position, const GuidedRow
 
 VerifyResult verify(const VerifyArgs& args) {
   VerifyResult result;
-  bool passing = true;  // false once a position was not passed
+  bool accepting = true;  // false once a position was not accepted
   for (int32_t j = 0; j < args.window.count; ++j) {
     const int32_t slot = args.window.slot(j);
     const uint32_t position = static_cast<uint32_t>(args.window.first + j);
@@ -80,11 +80,11 @@ VerifyResult verify(const VerifyArgs& args) {
     } else if (args.coupling == Coupling::Gumbel) {
       token = gumbel_argmax(args, position, row);
       kept = draft == token;
-    } else if (draft == kNoDraft || (args.coupling == Coupling::Independent && !passing)) {
+    } else if (draft == kNoDraft || (args.coupling == Coupling::Independent && !accepting)) {
       token = draw(p, uniform(Purpose::Draft));
       kept = false;
     } else {
-      kept = keeps_draft(uniform(Purpose::Accept), p[draft], q[draft]);
+      kept = keeps_draft(uniform(Purpose::Keep), p[draft], q[draft]);
       token = kept ? draft : draw_residual(p, q, uniform(Purpose::Resample));
     }
 
@@ -93,10 +93,10 @@ VerifyResult verify(const VerifyArgs& args) {
     if (q) std::copy(p.begin(), p.end(), q);
     result.kept += kept;
     // A position that was fed noisy, or not at all like the last one, may keep its draft but cannot
-    // be passed: the laws to its right were not conditioned on that token.
+    // be accepted: the laws to its right were not conditioned on that token.
     const bool fed = j + 1 < args.window.count;
-    passing = passing && kept && fed && args.level[slot] <= args.passable_level;
-    result.passed += passing;
+    accepting = accepting && kept && fed && args.level[slot] <= args.relaxed;
+    result.accepted += accepting;
   }
   return result;
 }

@@ -112,7 +112,7 @@ struct DeviceScene {
     args.table.embedding = embedding.data();
     args.table.mean = mean.data();
     args.table.std = std.data();
-    args.levels = {alpha.data(), sigma.data(), tau.data(), ElementScene::kSteps};
+    args.schedule = {alpha.data(), sigma.data(), tau.data(), ElementScene::kSteps};
     args.drafts = drafts.data();
     args.level = level.data();
     args.z = z.data();

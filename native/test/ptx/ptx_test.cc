@@ -65,7 +65,7 @@ TEST("ptx: verify gives the bits of the emulated source") {
         const Outcome machine = run_verify(kPtx, problem);
         CHECK_MESSAGE(source.drafts == machine.drafts && source.kept == machine.kept &&
                           same_bits(source.laws, machine.laws) &&
-                          source.result.passed == machine.result.passed,
+                          source.result.accepted == machine.result.accepted,
                       problem.name + ": PTX and source disagree");
       }
     }

@@ -67,7 +67,7 @@ VerifyResult verify_on(cuda::Launcher& launcher, const VerifyArgs& args) {
   memory.status = &status;
   memory.tokens = tokens.data();
   cuda::verify(args, memory, launcher);
-  return {status.passed, status.kept, status.bad_row, static_cast<VerifyFault>(status.fault)};
+  return {status.accepted, status.kept, status.bad_row, static_cast<VerifyFault>(status.fault)};
 }
 
 namespace emulated {

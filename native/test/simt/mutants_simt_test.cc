@@ -10,7 +10,7 @@ namespace {
 
 bool same(const Outcome& a, const Outcome& b) {
   return a.drafts == b.drafts && a.kept == b.kept && a.laws == b.laws &&
-         a.result.passed == b.result.passed && a.result.kept == b.result.kept;
+         a.result.accepted == b.result.accepted && a.result.kept == b.result.kept;
 }
 
 // Windows whose drafts come from nearly the same laws, so that some are kept and some are not,

@@ -81,7 +81,7 @@ TEST("simt verify: the order in which threads run changes no bit") {
         CHECK(first.drafts == other.drafts);
         CHECK(first.kept == other.kept);
         CHECK(first.laws == other.laws);
-        CHECK_EQUAL(first.result.passed, other.result.passed);
+        CHECK_EQUAL(first.result.accepted, other.result.accepted);
       }
       emulated_launcher().schedule = {};
     }
@@ -97,7 +97,7 @@ TEST("simt verify: equal logits give equal laws, so the whole fed window passes"
     problem.drafts = first.drafts;
     problem.laws = first.laws;
     problem.settings.pass++;
-    CHECK_EQUAL(run_verify(emulated::kernels, problem).result.passed, 16);
+    CHECK_EQUAL(run_verify(emulated::kernels, problem).result.accepted, 16);
   }
 }
 
@@ -115,7 +115,7 @@ TEST("simt verify: faults name the first faulty row in every type, staged or not
             const Outcome outcome = run_verify(emulated::kernels, problem);
             CHECK_EQUAL(outcome.result.bad_row, 35);
             CHECK(outcome.result.fault == VerifyFault::NotANumber);
-            CHECK_EQUAL(outcome.result.passed, 0);
+            CHECK_EQUAL(outcome.result.accepted, 0);
           }
         }
       }
@@ -146,7 +146,7 @@ TEST("simt verify: an empty window does nothing") {
   Problem problem = random_problem(Shape::Normal, ElementType::F32, 1, 3, 5, 3);
   problem.settings.window.count = 0;
   const Outcome outcome = run_verify(emulated::kernels, problem);
-  CHECK_EQUAL(outcome.result.passed, 0);
+  CHECK_EQUAL(outcome.result.accepted, 0);
   CHECK_EQUAL(outcome.result.bad_row, -1);
   CHECK(outcome.drafts == problem.drafts);
 }

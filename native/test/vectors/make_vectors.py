@@ -87,7 +87,7 @@ def verify(case):
     first, count, capacity = case["window"]
     seed, pass_ = case["seed"], case["pass"]
     drafts, laws = list(case["drafts"]), np.array(case["laws"])
-    kept, passed, passing = [], 0, True
+    kept, accepted, accepting = [], 0, True
     for j in range(count):
         slot, position = (first + j) % capacity, first + j
         p_logits = guide([row[j] for row in case["logits"]], case["guidance"])
@@ -109,7 +109,7 @@ def verify(case):
                 score = np.where(survives, x + gumbel(seed, position, len(x)), -np.inf)
                 token = int(np.argmax(score))
                 keep = token == draft
-            elif draft == NO_DRAFT or (case["coupling"] == INDEPENDENT and not passing):
+            elif draft == NO_DRAFT or (case["coupling"] == INDEPENDENT and not accepting):
                 token, keep = inverse_cdf(p, coin(seed, position, pass_, DRAFT)), False
             else:
                 q = laws[slot]
@@ -121,17 +121,17 @@ def verify(case):
                 )
         drafts[slot], laws[slot] = token, p
         kept.append(int(keep))
-        passing = bool(
-            passing and keep and j + 1 < count and case["level"][slot] <= case["passable"]
+        accepting = bool(
+            accepting and keep and j + 1 < count and case["level"][slot] <= case["relaxed"]
         )
-        passed += passing
+        accepted += accepting
     return {
         "bad_row": -1,
         "fault": 0,
         "drafts": drafts,
         "laws": laws,
         "kept": kept,
-        "passed": passed,
+        "accepted": accepted,
     }
 
 
@@ -181,7 +181,7 @@ def verify_case(random, index):
     ]
     case = {
         "window": [first, count, capacity],
-        "passable": index % 2,
+        "relaxed": index % 2,
         "seed": int(random.integers(1 << 62)),
         "pass": index,
         "coupling": index % 3,

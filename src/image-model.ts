@@ -1,0 +1,236 @@
+import { types } from 'node:util';
+import type { Statistics } from './decoding/statistics';
+import { Drawing, type GenerationEvent } from './drawing';
+import type { Engine, Task } from './engine';
+import { unexpected } from './errors';
+import type { RgbImage } from './image/rgb-image';
+import type { Manifest } from './model/manifest-types';
+import type { DeviceName, RuntimeInfo } from './native/addon';
+import { Operations } from './operation';
+import {
+  checkSignal,
+  type DecodingOptions,
+  type GenerateOptions,
+  integer,
+  MAX_COUNT,
+  resolveOptions,
+  resolveSampler,
+  resolveSeed,
+  type SamplerOptions,
+} from './options';
+
+export interface StreamOptions extends GenerateOptions {
+  /** A preview event every so many passes; 0 for none. Default 0. */
+  previewEvery?: number;
+}
+
+export interface GenerateResult {
+  /** One entry per image, in the order of the seeds. */
+  images: RgbImage[];
+  /** Token ids, rows x columns of the raster. */
+  tokens: Int32Array[];
+  stats: Statistics[];
+}
+
+/** Tokens that the widest scoring pass feeds; memory grows with it, speed hardly does. */
+const SCORE_WINDOW = 64;
+
+/**
+ * A loaded model. `loadModel` makes one; `dispose()` (or `await using`) ends it. Several
+ * generations may run at once: they share the weights and nothing else.
+ */
+export class ImageModel {
+  /** Why `device: 'auto'` took this device, with the times; empty for one that was asked for. */
+  deviceReason = '';
+  private readonly operations: Operations;
+  private readonly drawing: Drawing;
+
+  /** @internal Use `loadModel`. */
+  constructor(
+    private readonly engine: Engine,
+    /** The ONNX Runtime in use. */
+    readonly runtime: RuntimeInfo,
+    /** What the transformer computes in. */
+    readonly precision: 'fp32' | 'fp16',
+  ) {
+    this.operations = new Operations(engine.native);
+    this.drawing = new Drawing(engine);
+  }
+
+  /** Where the transformer and the kernels run. */
+  get device(): DeviceName {
+    return this.engine.device;
+  }
+
+  /** SHA-256 of model.json, in hexadecimal. It names the hashes of all other files, and so the model. */
+  get sha256(): string {
+    return this.engine.model.sha256;
+  }
+
+  /** The model's model.json. */
+  get manifest(): Manifest {
+    return this.engine.model.manifest;
+  }
+
+  /** The folder that the model was read from. */
+  get folder(): string {
+    return this.engine.model.folder;
+  }
+
+  /** @internal Loads and checks what images with the model's own sampler are drawn with. */
+  async load(signal?: AbortSignal): Promise<void> {
+    const rows = this.engine.rowsFor(this.manifest.sampler);
+    await this.operations
+      .begin(signal)
+      .run(() => this.engine.native.load(rows, this.engine.resources.threads));
+  }
+
+  /** @internal Median seconds of a pass over `window` positions that says nothing in particular. */
+  async passSeconds(window: number, passes: number, signal?: AbortSignal): Promise<number> {
+    const sampler = resolveSampler({}, this.manifest);
+    const rows = this.engine.rowsFor(sampler);
+    const operation = this.operations.begin(signal);
+    const length = 8;
+    const ids = new Array<number>(rows * length).fill(0);
+    const embeddings = await operation.run(() => this.engine.model.tables.text.rows(ids));
+    const decoding: DecodingOptions = {
+      decoder: 'sjd',
+      coupling: 'gumbel',
+      window,
+      steps: 1,
+      staggered: false,
+      relaxed: 0,
+      initial: 'uniform',
+      sampler,
+    };
+    const { threads } = this.engine.resources;
+    const prompt = { embeddings, length };
+    const task: Task = { prompt, rows, threads, decoding, operation };
+    const generation = this.engine.open(task, 0n, window);
+    try {
+      // The first passes allocate, and compile shaders.
+      const warm = 2;
+      const make = (count: number) => generation.passes(window, 0, count, Number.MAX_VALUE);
+      await operation.run(() => make(warm));
+      const seconds = (await operation.run(() => make(passes))).map((pass) => pass.seconds);
+      return seconds.sort((a, b) => a - b)[seconds.length >> 1] as number;
+    } finally {
+      generation.dispose();
+    }
+  }
+
+  /**
+   * Draws images.
+   * @throws {Sjd2Error} ERR_ARGUMENT for options that cannot be honoured, ERR_ABORTED after the
+   *   signal fired, ERR_NUMERICS when the model produces NaN, ERR_STATE after `dispose()`.
+   */
+  async generate(prompt: string, options: GenerateOptions = {}): Promise<GenerateResult> {
+    const result: GenerateResult = { images: [], tokens: [], stats: [] };
+    for await (const event of this.stream(prompt, options)) {
+      if (event.type !== 'completed') continue;
+      const { image, pixels, tokens, stats } = event;
+      result.images[image] = pixels;
+      result.tokens[image] = tokens;
+      result.stats[image] = stats;
+    }
+    return result;
+  }
+
+  /**
+   * Draws images and reports on the way; leaving the loop aborts the pass in flight. Images of one
+   * call may be drawn at once: their events come mixed, those of one `image` in order.
+   * @throws As `generate`; options are checked at the first step.
+   */
+  async *stream(text: string, options: StreamOptions = {}): AsyncGenerator<GenerationEvent> {
+    this.operations.checkAlive();
+    const decoding = resolveOptions(options, this.manifest);
+    const count = integer('count', options.count ?? 1, 1, MAX_COUNT);
+    const previewEvery = integer('previewEvery', options.previewEvery ?? 0, 0, 1_000_000);
+    const signal = checkSignal(options.signal);
+    const firstSeed = resolveSeed(options.seed);
+    resolveSeed(firstSeed + BigInt(count - 1));
+    const rows = this.engine.rowsFor(decoding.sampler);
+    const ids = this.engine.model.prompts.encode(text);
+    const operation = this.operations.begin(signal);
+    const prompt = await operation.run(() => this.engine.read(ids, rows));
+    const threads = this.drawing.threadsFor(count);
+    await operation.run(() => this.engine.native.load(rows, threads));
+    const task: Task = { prompt, rows, threads, decoding, operation };
+    yield* this.drawing.images(task, firstSeed, count, previewEvery);
+  }
+
+  /**
+   * The words of a prompt, emoji included, that have no influence on the picture: the model has never
+   * seen them.
+   * @throws {Sjd2Error} ERR_ARGUMENT for a prompt that is not text or has more than 10,000 characters.
+   */
+  unknownWords(prompt: string): string[] {
+    return this.engine.model.prompts.unknownWords(prompt);
+  }
+
+  /**
+   * Negative log-likelihood of an image's tokens under the AR law of the sampler, in nats.
+   * @param tokens rows x columns ids.
+   * @param sampler Temperature must not be 0; a token outside top-k or top-p scores Infinity.
+   * @returns One value per token, and their mean.
+   */
+  async score(
+    prompt: string,
+    tokens: Int32Array,
+    sampler: SamplerOptions = {},
+    options: { signal?: AbortSignal } = {},
+  ): Promise<{ nll: Float64Array; mean: number }> {
+    const operation = this.operations.begin(checkSignal(options.signal));
+    const resolved = resolveSampler(sampler, this.manifest);
+    if (resolved.temperature === 0) {
+      throw unexpected('temperature', 'above 0: a greedy law gives no likelihood', 0);
+    }
+    // The caller's array may change while the graph loads.
+    const image = types.isInt32Array(tokens) ? tokens.slice() : tokens;
+    this.engine.checkTokens(image);
+    const rows = this.engine.rowsFor(resolved);
+    const ids = this.engine.model.prompts.encode(prompt);
+    const read = await operation.run(() => this.engine.read(ids, rows));
+    const { threads } = this.engine.resources;
+    await operation.run(() => this.engine.native.load(rows, threads));
+    const decoding: DecodingOptions = {
+      decoder: 'sjd',
+      coupling: 'maximal',
+      window: SCORE_WINDOW,
+      steps: 1,
+      staggered: false,
+      relaxed: 0,
+      initial: 'uniform',
+      sampler: resolved,
+    };
+    const task: Task = { prompt: read, rows, threads, decoding, operation };
+    const generation = this.engine.open(task, 0n, SCORE_WINDOW);
+    try {
+      const nll = await operation.run(() => generation.score(image));
+      return { nll, mean: nll.reduce((sum, value) => sum + value, 0) / nll.length };
+    } finally {
+      generation.dispose();
+    }
+  }
+
+  /** Pixels of an image's tokens (rows x columns ids). */
+  async decodeTokens(
+    tokens: Int32Array,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<RgbImage> {
+    const operation = this.operations.begin(checkSignal(options.signal));
+    this.engine.checkTokens(tokens);
+    return this.engine.decode(tokens, operation);
+  }
+
+  /** Aborts what runs and frees the model. Calling it again does nothing. */
+  async dispose(): Promise<void> {
+    this.operations.end();
+    this.engine.native.dispose();
+    this.engine.model.tables.text.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}
