@@ -40,7 +40,7 @@ def image_tokens(folder, model, image, cache, say):
     if cache.exists():
         kept = np.load(cache)
         if str(kept["key"]) == key:
-            return kept["tokens"]
+            return torch.from_numpy(kept["tokens"].astype(np.int64))
     device = precision.DEVICE
     found = []
     for first in range(0, len(folder), AT_A_TIME):
@@ -56,28 +56,30 @@ def image_tokens(folder, model, image, cache, say):
     temporary = cache.with_suffix(".tmp.npz")
     np.savez_compressed(temporary, key=key, tokens=tokens)
     temporary.replace(cache)
-    return tokens
+    return torch.from_numpy(tokens.astype(np.int64))
+
+
+def caption_ids(folder, prompts):
+    """Prompt ids of all captions of a folder."""
+    found = [prompts.template.ids(caption) for caption in folder.captions]
+    for path, caption, ids in zip(folder.paths, folder.captions, found):
+        if len(ids) > prompts.limit:
+            fail(
+                path,
+                f"caption: expected at most {prompts.limit} tokens with the model's template but "
+                f"{caption[:40]!r} has {len(ids)} (--prompt-length)",
+            )
+    return found
 
 
 class CaptionTokens:
     def __init__(self, prompts, training, validation, uncaptioned, seed):
-        """`training` and `validation` are (captions folder, tokens [n, N]); `uncaptioned` is the share of
+        """`training` and `validation` are (prompt ids, tokens [n, N]); `uncaptioned` is the share of
         samples that see the unconditional prompt, which guidance needs."""
         self.prompts, self.uncaptioned, self.seed = prompts, uncaptioned, seed
-        self.train, self.valid = self.with_ids(*training), self.with_ids(*validation)
+        self.train, self.valid = training, validation
         self.splits = {"validation": self.valid}
         self.epoch, self.order = None, None
-
-    def with_ids(self, folder, tokens):
-        ids = [self.prompts.template.ids(caption) for caption in folder.captions]
-        for path, caption, found in zip(folder.paths, folder.captions, ids):
-            if len(found) > self.prompts.limit:
-                fail(
-                    path,
-                    f"caption: expected at most {self.prompts.limit} tokens with the model's template but "
-                    f"{caption[:40]!r}.. has {len(found)} (--prompt-length)",
-                )
-        return ids, torch.from_numpy(tokens.astype(np.int64))
 
     def sample(self, step, batch, rank=0, ranks=1):
         """Prompts [B / ranks, P] and tokens [B / ranks, N] of one rank in one step; also seeds torch."""

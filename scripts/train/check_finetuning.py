@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import transformers
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "export"))
 
@@ -119,6 +119,12 @@ def check_refusals(root):
         refused(root, said, data="broken")
     (root / "broken/metadata.jsonl").unlink()
     refused(root, "0.png: expected its caption in 0.txt", data="broken")
+    weights = load_file(root / "janus/model.safetensors")
+    shutil.copytree(root / "janus", root / "headless")
+    name = "model.generation_head.vision_head.weight"
+    del weights[name]
+    save_file(weights, root / "headless/model.safetensors", {"format": "pt"})
+    refused(root, f"lacks weights of JanusForConditionalGeneration: {name}", model="headless")
     refused(root, "at most 4 tokens", "--prompt-length", 4)
     refused(root, "--noise and --blind: expected at most 1", "--noise", 0.8, "--blind", 0.4)
     refused(root, "--lr: expected a number above 0", "--lr", -1)

@@ -25,7 +25,7 @@ import precision
 import ranks
 import taught_folder
 from caption_folder import CaptionFolder, fail
-from caption_tokens import CaptionTokens, Prompts, image_tokens
+from caption_tokens import CaptionTokens, Prompts, caption_ids, image_tokens
 from noise import Levels, noisy_inputs, random_segments
 from objective import sequence_loss, validation_losses, with_own_drafts
 from passes import Laws, tokens_per_pass
@@ -151,18 +151,10 @@ def split(folder):
     return folder.part(sorted(set(range(len(folder))) - held)), folder.part(sorted(held))
 
 
-def read_data(options, family, model, say):
+def read_folders(options):
+    """Training and validation."""
     folder = CaptionFolder(options.data)
-    if options.validation:
-        folders = folder, CaptionFolder(options.validation)
-    else:
-        folders = split(folder)
-    prompts = Prompts(family.prompt(), family.tokenizer(), options.prompt_length)
-    parts = []
-    for name, part in zip(("training", "validation"), folders):
-        cache = options.out / f"{name}_tokens.npz"
-        parts.append((part, image_tokens(part, model, family.image(), cache, say)))
-    return CaptionTokens(prompts, *parts, options.uncaptioned, options.seed)
+    return (folder, CaptionFolder(options.validation)) if options.validation else split(folder)
 
 
 def step_gradients(model, data, levels, options, step):
@@ -206,13 +198,20 @@ def train(options, accelerator):
     say = (lambda text: print(text, flush=True)) if first else (lambda text: None)
     family = find_family(options)
     levels = levels_for(options, family)
+    folders = read_folders(options)
+    prompts = Prompts(family.prompt(), family.tokenizer(), options.prompt_length)
+    ids = [caption_ids(folder, prompts) for folder in folders]
     torch.manual_seed(options.seed)
     model = TEACHABLE[family.name](options.model, levels).to(precision.DEVICE)
     options.out.mkdir(parents=True, exist_ok=True)
     # One process makes what the others then find.
     with accelerator.main_process_first():
-        data = read_data(options, family, model, say)
-    images = len(data.train[0])
+        tokens = [
+            image_tokens(folder, model, family.image(), options.out / f"{name}_tokens.npz", say)
+            for name, folder in zip(("training", "validation"), folders)
+        ]
+    data = CaptionTokens(prompts, *zip(ids, tokens), options.uncaptioned, options.seed)
+    images = len(folders[0])
     options.steps = options.steps or max(1, round(options.epochs * images / options.batch))
     if options.batch % accelerator.num_processes:
         fail("--batch", f"expected a multiple of {accelerator.num_processes} processes")

@@ -4,12 +4,12 @@ import torch
 import torch.nn.functional as F
 from transformers import JanusForConditionalGeneration
 
-from public_models.public_model import PublicModel
+from public_models.public_model import PublicModel, load
 
 
 class Janus(PublicModel):
     def __init__(self, folder, levels):
-        network = JanusForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+        network = load(JanusForConditionalGeneration, folder)
         self.vocabulary = network.config.vq_config.num_embeddings
         super().__init__(network, levels)
 

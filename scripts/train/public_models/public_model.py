@@ -13,6 +13,20 @@ from torch import nn
 NOTHING = -1
 
 
+def load(kind, folder):
+    """A model of a public class in fp32; the class would fill in what a folder lacks with random numbers."""
+    network, info = kind.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    for what, names in (
+        ("lacks weights", info["missing_keys"]),
+        ("has weights of other shapes than config.json says", info["mismatched_keys"]),
+    ):
+        if names:
+            raise SystemExit(
+                f"{folder}: {what} of {kind.__name__}: {', '.join(map(str, sorted(names)[:4]))}"
+            )
+    return network
+
+
 class PublicModel(nn.Module, ABC):
     # Names of the linear maps in the layers, for LoRA.
     linear_maps = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
