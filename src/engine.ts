@@ -14,10 +14,10 @@ import {
 import type { Operation } from './operation';
 import type { DecodingOptions, Sampler } from './options';
 
-/** A prompt's input rows [rows, length, d], the begin token included. */
+/** A prompt's input rows [length, d] of each row, one behind the other, the begin token included. */
 interface PromptRows {
   embeddings: Float32Array;
-  length: number;
+  lengths: Int32Array;
 }
 
 /** What the generations of one call have in common. */
@@ -64,11 +64,12 @@ export class Engine {
   async read(ids: number[], rows: number): Promise<PromptRows> {
     const { prompts, tables } = this.model;
     const sequences = rows === 2 ? [ids, prompts.unconditional(ids)] : [ids];
-    return { embeddings: await tables.text.rows(sequences.flat()), length: ids.length };
+    const lengths = Int32Array.from(sequences, (sequence) => sequence.length);
+    return { embeddings: await tables.text.rows(sequences.flat()), lengths };
   }
 
   private settings(
-    { prompt: { embeddings, length }, rows, threads, decoding }: Task,
+    { prompt: { embeddings, lengths }, rows, threads, decoding }: Task,
     seed: bigint,
     capacity: number,
   ): GenerationSettings {
@@ -77,7 +78,8 @@ export class Engine {
       rows,
       threads,
       prompt: embeddings,
-      promptLength: length,
+      promptLengths: lengths,
+      rowEnd: this.model.rowEnd,
       length: this.tokensPerImage,
       columns: image.columns,
       capacity,

@@ -104,7 +104,7 @@ export class ImageModel {
       sampler,
     };
     const { threads } = this.engine.resources;
-    const prompt = { embeddings, length };
+    const prompt = { embeddings, lengths: new Int32Array(rows).fill(length) };
     const task: Task = { prompt, rows, threads, decoding, operation };
     const generation = this.engine.open(task, 0n, window);
     try {

@@ -190,6 +190,7 @@ function nativeOptions(
     layers: manifest.layers,
     kvHeads: manifest.kvHeads,
     headSize: manifest.headSize,
+    rowEnd: manifest.sequence !== undefined,
     decoders: decoderPaths(contents, half),
     languageModel: published?.languageModel ?? '',
     head: published?.head ?? '',

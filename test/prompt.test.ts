@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModel } from '../src';
 import { manifestSchema } from '../src/model/manifest';
-import { type PromptEncoder, readPromptEncoder } from '../src/model/prompt';
+import { type PromptEncoder, promptEncoder } from '../src/model/prompt';
+import { TextTokenizer } from '../src/model/text-tokenizer';
 import { editJson, type Json, PackageCopies } from './package-copy';
 
 const copies = new PackageCopies();
@@ -14,7 +15,8 @@ async function prompts(edit: (tokenizer: Json) => void = () => {}): Promise<Prom
   const folder = copies.make();
   editJson(folder, 'tokenizer.json', edit);
   const manifest = JSON.parse(readFileSync(join(folder, 'model.json'), 'utf8'));
-  return readPromptEncoder(join(folder, 'tokenizer.json'), 3031, manifestSchema.parse(manifest));
+  const tokenizer = await TextTokenizer.read(join(folder, 'tokenizer.json'), 3031);
+  return promptEncoder(tokenizer, manifestSchema.parse(manifest));
 }
 
 const [PAD, UNKNOWN, BEGIN] = [0, 1, 3];

@@ -10,10 +10,12 @@
 namespace sjd2::addon {
 namespace {
 
-Settings read_settings(Napi::Object from) {
+// What sizes are computed from is checked here, the rest by Generation.
+Settings read_settings(Napi::Env env, Napi::Object from) {
   Settings s;
   s.prompt = array_field<float>(from, "prompt");
-  s.prompt_length = integer_field(from, "promptLength");
+  s.prompt_lengths = array_field<int32_t>(from, "promptLengths");
+  s.row_end = array_field<float>(from, "rowEnd");
   s.length = integer_field(from, "length");
   s.columns = integer_field(from, "columns");
   s.capacity = integer_field(from, "capacity");
@@ -30,6 +32,15 @@ Settings read_settings(Napi::Object from) {
   s.schedule.sigma = array_field<float>(schedule, "sigma");
   s.schedule.tau = array_field<float>(schedule, "tau");
   s.schedule.staggered = schedule.Get("staggered").ToBoolean();
+  if (s.coupling < Coupling::Independent || s.coupling > Coupling::Gumbel) {
+    wrong(env, "coupling", "0, 1 or 2");
+  }
+  if (s.initial < Initial::None || s.initial > Initial::Up) wrong(env, "initial", "0 to 4");
+  if (s.capacity < 1 || s.columns < 1) wrong(env, "capacity and columns", "at least 1");
+  const auto rows = static_cast<size_t>(integer_field(from, "rows"));
+  if (rows == 0 || s.prompt_lengths.size() != rows || s.shared_prompt() < 1) {
+    wrong(env, "promptLengths", "a length above 0 for each row");
+  }
   return s;
 }
 
@@ -98,9 +109,9 @@ GenerationHandle::GenerationHandle(const Napi::CallbackInfo& info)
 
 // In step with what Generation, its transformer and its window allocate; what is not of the size of
 // a window, a vocabulary or the cache is left out.
-size_t GenerationHandle::bytes(ModelCore& model, Napi::Object options) {
-  const int32_t prompt = integer_field(options, "promptLength");
-  const int32_t capacity = integer_field(options, "capacity");
+size_t GenerationHandle::bytes(Napi::Env env, ModelCore& model, Napi::Object options) {
+  const Settings settings = read_settings(env, options);
+  const int32_t capacity = settings.capacity;
   const std::optional<DecoderShape> loaded =
       model.loaded_shape(integer_field(options, "rows"), integer_field(options, "threads"));
   if (!loaded) throw Error(codes::kState, "load(rows, threads) has not finished");
@@ -108,7 +119,7 @@ size_t GenerationHandle::bytes(ModelCore& model, Napi::Object options) {
   const TransformerShape& t = d.transformer;
   const auto element = [](ElementType type) { return type == ElementType::F32 ? 4 : 2; };
   const Size cache = Size(t.rows) * d.layers * 2 * d.kv_heads * t.max_length * d.head_size;
-  const Size inputs = Size(t.rows) * (Size(prompt) + capacity) * t.hidden;
+  const Size inputs = Size(t.rows) * settings.most_inputs(t.hidden) * t.hidden;
   const Size logits = Size(t.rows) * capacity * t.vocabulary;
   const Size ring = (Size(capacity) + 1) * (Size(t.hidden) + t.vocabulary);
   const Size all = cache * element(d.cache) + inputs * 4 + logits * element(t.logits) + ring * 4;
@@ -118,19 +129,13 @@ size_t GenerationHandle::bytes(ModelCore& model, Napi::Object options) {
 Napi::Value GenerationHandle::create(Napi::Env env, std::shared_ptr<ModelCore> model,
                                      Napi::Object options,
                                      std::shared_ptr<ort::Interrupt> interrupt) {
-  Settings settings = read_settings(options);
+  Settings settings = read_settings(env, options);
   const int32_t rows = integer_field(options, "rows"), threads = integer_field(options, "threads");
-  if (settings.coupling < Coupling::Independent || settings.coupling > Coupling::Gumbel) {
-    wrong(env, "coupling", "0, 1 or 2");
-  }
-  if (settings.initial < Initial::None || settings.initial > Initial::Up) {
-    wrong(env, "initial", "0 to 4");
-  }
-  if (settings.capacity < 1 || settings.prompt_length < 1) wrong(env, "capacity", "at least 1");
-  const auto external_bytes = static_cast<int64_t>(bytes(*model, options));
+  const int32_t hidden = model->shape.transformer.hidden;
+  const auto external_bytes = static_cast<int64_t>(bytes(env, *model, options));
   auto transformer =
-      model->transformer(rows, threads, settings.prompt_length + settings.capacity - 1,
-                         settings.capacity, settings.prompt_length + settings.length, interrupt);
+      model->transformer(rows, threads, settings.most_inputs(hidden), settings.capacity,
+                         settings.most_positions(hidden), interrupt);
   auto core = std::make_shared<Core>();
   core->generation = std::make_unique<Generation>(std::move(settings), model->table(),
                                                   std::move(transformer), model->windows());

@@ -19,7 +19,7 @@ class GenerationHandle : public Tagged<GenerationHandle> {
 
   // What a generation with these settings takes of memory. Throws ERR_MODEL where the manifest's
   // sizes multiply to more than any machine has.
-  static size_t bytes(ModelCore& model, Napi::Object settings);
+  static size_t bytes(Napi::Env env, ModelCore& model, Napi::Object settings);
 
   explicit GenerationHandle(const Napi::CallbackInfo& info);
   ~GenerationHandle() { forget(); }

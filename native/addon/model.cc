@@ -162,6 +162,7 @@ Model::Model(const Napi::CallbackInfo& info) : Tagged<Model>(info) {
     core->shape.layers = integer_field(options, "layers");
     core->shape.kv_heads = integer_field(options, "kvHeads");
     core->shape.head_size = integer_field(options, "headSize");
+    core->shape.row_end = options.Get("rowEnd").ToBoolean();
     const Napi::Object decoders = object_field(options, "decoders");
     const Napi::Array rows = decoders.GetPropertyNames();
     for (uint32_t i = 0; i < rows.Length(); ++i) {
@@ -255,7 +256,8 @@ Napi::Value Model::generation(const Napi::CallbackInfo& info) {
 Napi::Value Model::generation_bytes(const Napi::CallbackInfo& info) {
   check(info);
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const size_t bytes = GenerationHandle::bytes(*core(info.Env()), object_argument(info, 0));
+    const size_t bytes =
+        GenerationHandle::bytes(info.Env(), *core(info.Env()), object_argument(info, 0));
     return Napi::Number::New(info.Env(), double(bytes));
   });
 }

@@ -16,13 +16,18 @@ void require(bool holds, const char* what) {
 }
 
 void check(const Settings& s, const EmbeddingTable& table, const TransformerShape& shape) {
-  require(s.length >= 1 && s.columns >= 1 && s.prompt_length >= 1, "empty image or prompt");
+  require(s.length >= 1 && s.columns >= 1, "empty image");
+  require(s.prompt_lengths.size() == size_t(shape.rows) && s.shared_prompt() >= 1, "empty prompt");
   require(s.capacity >= 1, "the window capacity must be at least 1");
   require(table.hidden == shape.hidden && table.vocabulary == shape.vocabulary,
           "the embedding table does not fit the transformer");
-  require(s.prompt.size() == size_t(shape.rows) * s.prompt_length * shape.hidden,
-          "the prompt must have rows * prompt_length * hidden floats");
-  require(s.prompt_length + s.length <= shape.max_length,
+  size_t rows = 0;
+  for (const int32_t length : s.prompt_lengths) rows += length;
+  require(s.prompt.size() == rows * shape.hidden,
+          "the prompt must have prompt_lengths * hidden floats");
+  require(s.row_end.size() % shape.hidden == 0,
+          "the row end must have whole rows of hidden floats");
+  require(s.most_positions(shape.hidden) <= shape.max_length,
           "prompt and image together are longer than the model's KV cache");
   require(s.schedule.steps() >= 0 && s.schedule.alpha.size() == s.schedule.sigma.size() &&
               s.schedule.tau.size() == s.schedule.alpha.size() * size_t(shape.hidden),
@@ -35,9 +40,27 @@ void check(const Settings& s, const EmbeddingTable& table, const TransformerShap
 
 }  // namespace
 
+int32_t Settings::shared_prompt() const {
+  return *std::min_element(prompt_lengths.begin(), prompt_lengths.end());
+}
+
+int32_t Settings::longer_prompt() const {
+  return *std::max_element(prompt_lengths.begin(), prompt_lengths.end()) - shared_prompt();
+}
+
+// The last token is never fed; its place is for the row that keeps a single one company.
+int32_t Settings::most_positions(int32_t hidden) const {
+  return shared_prompt() + longer_prompt() + plan(hidden).row_of(length - 1) + 1;
+}
+
+int32_t Settings::most_inputs(int32_t hidden) const {
+  return std::max(longer_prompt(), shared_prompt() + plan(hidden).most_rows(capacity) - 1);
+}
+
 Generation::Generation(Settings settings, EmbeddingTable table,
                        std::unique_ptr<Transformer> transformer, WindowFactory make_window)
     : settings_(std::move(settings)),
+      plan_(settings_.plan(table.hidden)),
       table_(table),
       transformer_(std::move(transformer)),
       make_window_(std::move(make_window)) {
@@ -60,12 +83,12 @@ PassReport Generation::pass(const PassOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   PassReport report;
   const Window window = open_window(options.window);
+  if (pass_ == 0) prefill();
   enter(window);
   report.window = window.count;
   report.drafts = count_drafts(window);
 
-  noise(window);
-  run(window);
+  feed(window);
   const VerifyResult verdict = verify(window, settings_.coupling, options.relaxed);
   commit(window, std::min(window.count, verdict.accepted + 1));
   window_->refine({committed(), window.first + window.count - committed(), window.capacity});
@@ -117,9 +140,8 @@ void Generation::enter(const Window& window) {
 // Also names the law q that the draft was really drawn from.
 int32_t Generation::initial_draft(int32_t position, InitialLaw* law) const {
   if (settings_.initial == Initial::None) return kNoDraft;
-  const int32_t source = settings_.initial == Initial::Up && position >= settings_.columns
-                             ? position - settings_.columns
-                             : position - 1;
+  const int32_t above = settings_.initial == Initial::Up ? plan_.above(position) : -1;
+  const int32_t source = above >= 0 ? above : position - 1;
   const bool copy = settings_.initial != Initial::Uniform && source >= 0;
   if (copy && token_at(source) != kNoDraft) {
     *law = InitialLaw::OneHot;
@@ -136,37 +158,84 @@ int32_t Generation::count_drafts(const Window& window) const {
   return count;
 }
 
-int32_t Generation::lead() const { return committed() == 0 ? settings_.prompt_length : 1; }
-
 int32_t Generation::token_at(int32_t position) const {
   return position < committed() ? tokens_[position] : drafts_[position % (settings_.capacity + 1)];
 }
 
-// Writes the input rows: the prompt in the first pass, then the positions fed.
-void Generation::noise(const Window& window) {
-  const TransformerShape& shape = transformer_->shape();
-  const int32_t count = lead() + window.count - 1;
-  const int64_t row_stride = int64_t{count} * shape.hidden;
-  float* out = transformer_->inputs();
-  if (committed() == 0) {
-    const size_t floats = size_t(settings_.prompt_length) * shape.hidden;
-    for (int32_t row = 0; row < shape.rows; ++row) {
-      window_->copy_inputs(out + row * row_stride, settings_.prompt.data() + row * floats, floats);
-    }
-    out += floats;
-  }
-  NoiseArgs args;
-  args.window = fed(window);
-  args.out = out;
-  args.rows = shape.rows;
-  args.row_stride = row_stride;
-  window_->noise(args);
+// Where a pass's input rows begin, counted from the image's first one: with the last committed
+// token, or with what all prompts have.
+int32_t Generation::first_input(const Window& window) const {
+  return window.first == 0 ? -settings_.shared_prompt() : plan_.row_of(window.first - 1);
 }
 
-void Generation::run(const Window& window) {
-  const int32_t count = lead() + window.count - 1;
-  const int32_t cached = committed() == 0 ? 0 : settings_.prompt_length + committed() - 1;
-  transformer_->run(cached, count, lead() - 1);
+// They end before the window's last position, whose input only the next pass needs.
+InputRows Generation::inputs(const Window& window) const {
+  const int32_t first = first_input(window), end = window.first + window.count;
+  InputRows rows{settings_.prompt_lengths, plan_.row_of(end - 1) - first, {}};
+  for (int32_t& cached : rows.cached) cached += first;
+  for (int32_t j = window.first; j < end; ++j) rows.laws.push_back(plan_.row_of(j) - 1 - first);
+  return rows;
+}
+
+void Generation::feed(const Window& window) {
+  const InputRows rows = inputs(window);
+  noise(window, rows.count);
+  transformer_->run(rows);
+}
+
+// Feeds what a longer prompt has more than the shortest. Its row is run with the others, which read
+// something meanwhile that the first pass overwrites.
+void Generation::prefill() {
+  const int32_t more = settings_.longer_prompt();
+  if (more == 0) return;
+  const TransformerShape& shape = transformer_->shape();
+  float* out = transformer_->inputs();
+  const float* prompt = settings_.prompt.data();
+  for (const int32_t length : settings_.prompt_lengths) {
+    for (int32_t j = 0; j < more; ++j, out += shape.hidden) {
+      window_->copy_inputs(out, prompt + size_t(std::min(j, length - 1)) * shape.hidden,
+                           shape.hidden);
+    }
+    prompt += size_t(length) * shape.hidden;
+  }
+  transformer_->run(InputRows::consecutive(shape.rows, 0, more, more - 1));
+}
+
+// Writes the input rows: the prompt in the first pass, then the positions fed, and the end of each
+// raster row among them.
+void Generation::noise(const Window& window, int32_t count) {
+  const TransformerShape& shape = transformer_->shape();
+  const int64_t hidden = shape.hidden, row_stride = count * hidden;
+  float* const inputs = transformer_->inputs();
+  if (window.first == 0) {
+    const int64_t shared = settings_.shared_prompt() * hidden;
+    const float* end = settings_.prompt.data();
+    for (int32_t row = 0; row < shape.rows; ++row) {
+      end += settings_.prompt_lengths[row] * hidden;
+      window_->copy_inputs(inputs + row * row_stride, end - shared, shared);
+    }
+  }
+  const int32_t begin = first_input(window);
+  const Window all = fed(window);
+  const int32_t fed_end = all.first + all.count;
+  int32_t first = all.first;
+  do {
+    // As many positions as have nothing between them.
+    const int32_t end = std::min(plan_.side_by_side(first), fed_end);
+    NoiseArgs args;
+    args.window = {first, end - first, all.capacity};
+    args.out = inputs + (plan_.row_of(first) - begin) * hidden;
+    args.rows = shape.rows;
+    args.row_stride = row_stride;
+    window_->noise(args);
+    const int64_t behind = plan_.row_of(end - 1) + 1 - begin;
+    if (end < plan_.side_by_side(first)) break;
+    for (int32_t row = 0; row < shape.rows; ++row) {
+      window_->copy_inputs(inputs + row * row_stride + behind * hidden, settings_.row_end.data(),
+                           settings_.row_end.size());
+    }
+    first = end;
+  } while (first < fed_end);
 }
 
 VerifyResult Generation::verify(const Window& window, Coupling coupling, int32_t relaxed) {
@@ -208,12 +277,12 @@ std::vector<double> Generation::score(const std::vector<int32_t>& tokens) {
     drafts_[position % drafts_.size()] = tokens[position];
     window_->put(position, tokens[position], 0, InitialLaw::None);
   };
+  prefill();
   std::vector<double> nll;
   while (!done()) {
     const Window window = open_window(settings_.capacity);
     for (int32_t j = 0; j < window.count; ++j) put(window.first + j);
-    noise(window);
-    run(window);
+    feed(window);
     verify(window, Coupling::Maximal, 0);
     for (const float p : window_->probabilities(window, tokens.data() + window.first)) {
       nll.push_back(-std::log(double{p}));

@@ -1,11 +1,14 @@
 // The state of one generation and its one operation, a pass: noise -> run -> verify -> refine.
 //
-// Who may change which length (n = committed tokens, all positions are image positions):
+// All positions are image positions; what a model wants between them is fed with them and never
+// decided about (sequence_plan.h).
+//
+// Who may change which length (n = committed tokens):
 //
 //   length     is                                         changed by
 //   committed  final tokens, tokens().size() = n          commit()
-//   cached     positions with valid keys and values:      derived: prompt + n - 1, 0 before the
-//              all committed ones but the last            first pass (see run())
+//   cached     input rows with valid keys and values: all derived: prompt + row_of(n - 1), before
+//              before the last committed token's          the first pass what prefill() fed
 //   entered    positions that ever had a draft or noise   enter()
 //   window     the positions a pass works on: n up to     open_window()
 //              min(n + W, length)
@@ -24,6 +27,7 @@
 #include <memory>
 #include <vector>
 
+#include "decode/sequence_plan.h"
 #include "decode/transformer.h"
 #include "decode/window_state.h"
 #include "kernels/kernels.h"
@@ -49,17 +53,29 @@ struct OwnedSchedule {
 };
 
 struct Settings {
-  std::vector<float>
-      prompt;  // [rows, prompt_length, hidden] input embeddings, begin token included
-  int32_t prompt_length = 0;
+  // Input embeddings of each row's prompt, begin token included, one row's behind the other's.
+  std::vector<float> prompt;
+  std::vector<int32_t> prompt_lengths;  // [rows]
+  // [row end, hidden] input embeddings of what follows the last token of every raster row.
+  std::vector<float> row_end;
   int32_t length = 0;    // image tokens to generate
-  int32_t columns = 0;   // tokens per raster row, for Initial::Up
+  int32_t columns = 0;   // tokens per raster row
   int32_t capacity = 0;  // the widest window that will be asked for
   uint64_t seed = 0;
   Coupling coupling = Coupling::Gumbel;
   Sampler sampler;
   Initial initial = Initial::Noise;
   OwnedSchedule schedule;
+
+  SequencePlan plan(int32_t hidden) const {
+    return {columns, static_cast<int32_t>(row_end.size()) / hidden};
+  }
+  // Of the shortest prompt, and how much longer the longest one is.
+  int32_t shared_prompt() const;
+  int32_t longer_prompt() const;
+  // Of the KV cache, and of the input rows of a pass, at most.
+  int32_t most_positions(int32_t hidden) const;
+  int32_t most_inputs(int32_t hidden) const;
 };
 
 struct PassOptions {
@@ -102,18 +118,21 @@ class Generation {
   Window fed(const Window& window) const;
   void enter(const Window& window);
   int32_t initial_draft(int32_t position, InitialLaw* law) const;
-  void noise(const Window& window);
-  void run(const Window& window);
+  void prefill();
+  void feed(const Window& window);
+  void noise(const Window& window, int32_t count);
   VerifyResult verify(const Window& window, Coupling coupling, int32_t relaxed);
   int32_t count_drafts(const Window& window) const;
   void commit(const Window& window, int32_t count);
 
-  int32_t lead() const;  // input rows before the window: the prompt at first, then one token
+  int32_t first_input(const Window& window) const;
+  InputRows inputs(const Window& window) const;
   int32_t token_at(int32_t position) const;
 
   WindowSpec window_spec(bool laws) const;
 
   const Settings settings_;
+  const SequencePlan plan_;
   const EmbeddingTable table_;
   std::unique_ptr<Transformer> transformer_;
   const WindowFactory make_window_;

@@ -60,8 +60,8 @@ bool GrowingDecoder::takes_batches() const {
     GrowingTransformer probe(*this, rows, count, count, 2 * count,
                              std::make_shared<ort::Interrupt>(model_.library()));
     std::fill_n(probe.inputs(), size_t(rows) * count * shape_.transformer.hidden, 0.0f);
-    probe.run(0, count, 0);
-    probe.run(count, count, 0);
+    probe.run(InputRows::consecutive(rows, 0, count, 0));
+    probe.run(InputRows::consecutive(rows, count, count, 0));
     return true;
   } catch (const Error&) {
     return false;
@@ -120,7 +120,8 @@ void GrowingTransformer::keep(int32_t length) {
   length_ = length;
 }
 
-void GrowingTransformer::run(int32_t cached, int32_t count, int32_t first_logit) {
+void GrowingTransformer::run(const InputRows& rows) {
+  const int32_t cached = rows.cached[0], count = rows.count, first_logit = rows.laws[0];
   keep(cached);
   for (int32_t group = 0; group < groups_; ++group) run_rows(group, cached, count, first_logit);
   front_ = 1 - front_;

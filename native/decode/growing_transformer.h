@@ -63,7 +63,9 @@ class GrowingTransformer final : public Transformer {
   const TransformerShape& shape() const override { return shape_; }
   float* inputs() override { return inputs_.data(); }
   const void* logits() const override { return logits_.data(); }
-  void run(int32_t cached, int32_t count, int32_t first_logit) override;
+  // All rows have the same past, and logits from one input row on: in this layout no model has
+  // prompts of several lengths, or tokens between image tokens.
+  void run(const InputRows& rows) override;
 
  private:
   // `batch` rows from `first` on, which have their own buffers.

@@ -28,6 +28,12 @@ ElementType float_type(const ort::TensorSpec& spec) {
   return spec.element == ort::kBFloat16 ? ElementType::BF16 : ElementType::F32;
 }
 
+bool has_input(const ort::Graph& graph, const char* name) {
+  const auto& inputs = graph.inputs();
+  return std::any_of(inputs.begin(), inputs.end(),
+                     [&](const ort::TensorSpec& spec) { return spec.name == name; });
+}
+
 }  // namespace
 
 OnnxDecoder::OnnxDecoder(ort::Library& library, const std::string& path, const DecoderShape& shape,
@@ -40,7 +46,12 @@ OnnxDecoder::OnnxDecoder(ort::Library& library, const std::string& path, const D
   ort::expect_input(graph_, "inputs_embeds", ort::kFloat32, {t.rows, ort::kSymbolic, t.hidden});
   ort::expect_input(graph_, "seqlens_k", ort::kInt32, {t.rows});
   ort::expect_input(graph_, "total_sequence_length", ort::kInt32, {});
-  ort::expect_input(graph_, "first_logit", ort::kInt64, {1});
+  names_laws_ = shape.row_end || has_input(graph_, "logit_rows");
+  if (names_laws_) {
+    ort::expect_input(graph_, "logit_rows", ort::kInt64, {ort::kSymbolic});
+  } else {
+    ort::expect_input(graph_, "first_logit", ort::kInt64, {1});
+  }
   ort::expect_output(graph_, "logits", element_kind(shape_.transformer.logits),
                      {t.rows, ort::kSymbolic, t.vocabulary});
   const std::vector<int64_t> cache{1, shape.kv_heads, t.max_length, shape.head_size};
@@ -97,39 +108,50 @@ float* OnnxTransformer::inputs() { return buffers_->inputs(); }
 
 const void* OnnxTransformer::logits() const { return buffers_->logits(); }
 
-void OnnxTransformer::run(int32_t cached, int32_t count, int32_t first_logit) {
+void OnnxTransformer::run(const InputRows& rows) {
   // With guidance the two rows of one position are multiplied together: that is company enough.
-  const bool alone = count == 1 && shape().rows == 1;
-  if (alone) count = kFewestInputs;
-  if (count > decoder_.widest_run()) return run_in_pieces(cached, count, first_logit);
-  buffers_->run(*interrupt_, cached, count, first_logit);
+  const bool alone = rows.count == 1 && shape().rows == 1;
+  if (alone) {
+    return buffers_->run(*interrupt_, InputRows::consecutive(1, rows.cached[0], kFewestInputs, 0));
+  }
+  if (shape().rows == 1 && rows.laws.size() == 1 && decoder_.names_laws()) {
+    // So it is for the head: the first of two equal rows.
+    return run({rows.cached, rows.count, {rows.laws[0], rows.laws[0]}});
+  }
+  if (rows.count > decoder_.widest_run()) return run_in_pieces(rows);
+  buffers_->run(*interrupt_, rows);
 }
 
 // Runs of about equal width, each behind the one before it; what they read and write lies in host
-// memory. A piece that ends before `first_logit` computes one row of logits that nobody reads.
-void OnnxTransformer::run_in_pieces(int32_t cached, int32_t count, int32_t first_logit) {
+// memory. A piece whose rows want no logits computes those of one that nobody reads.
+void OnnxTransformer::run_in_pieces(const InputRows& rows) {
   const TransformerShape& t = shape();
-  const int32_t pieces = (count - 1) / decoder_.widest_run() + 1;
+  const int32_t count = rows.count, pieces = (count - 1) / decoder_.widest_run() + 1;
   const size_t bytes_per_row = size_t(t.vocabulary) * (t.logits == ElementType::F32 ? 4 : 2);
-  const size_t logits = count - first_logit;
+  size_t done = 0;
   for (int32_t piece = 0; piece < pieces; ++piece) {
     const int32_t begin = static_cast<int32_t>(int64_t{count} * piece / pieces);
     const int32_t end = static_cast<int32_t>(int64_t{count} * (piece + 1) / pieces);
     const size_t width = end - begin;
+    InputRows part{rows.cached, end - begin, {}};
+    for (int32_t& cached : part.cached) cached += begin;
+    for (const int32_t law : rows.laws) {
+      if (law >= begin && law < end) part.laws.push_back(law - begin);
+    }
+    const size_t got = part.laws.size();
+    if (got == 0) part.laws = {end - begin - 1};
     for (size_t row = 0; row < size_t(t.rows); ++row) {
       std::memcpy(buffers_->piece_inputs() + row * width * t.hidden,
                   buffers_->inputs() + (row * count + begin) * t.hidden,
                   width * t.hidden * sizeof(float));
     }
-    const int32_t first = std::clamp(first_logit - begin, 0, end - begin - 1);
     buffers_->piece_logits();
-    buffers_->run(*interrupt_, cached + begin, end - begin, first, true);
-    if (end <= first_logit) continue;
-    const size_t got = width - first;
+    buffers_->run(*interrupt_, part, true);
     for (size_t row = 0; row < size_t(t.rows); ++row) {
-      std::memcpy(buffers_->logits() + (row * logits + begin + first - first_logit) * bytes_per_row,
+      std::memcpy(buffers_->logits() + (row * rows.laws.size() + done) * bytes_per_row,
                   buffers_->piece_logits() + row * got * bytes_per_row, got * bytes_per_row);
     }
+    done += got;
   }
 }
 

@@ -20,6 +20,7 @@ struct DecoderShape {
   int32_t kv_heads = 0;
   int32_t head_size = 0;
   ElementType cache = ElementType::F32;
+  bool row_end = false;  // it reads others between image tokens: not all its input rows get logits
 };
 
 class RunBuffers;
@@ -37,6 +38,9 @@ class OnnxDecoder {
   const ort::Graph& graph() const { return graph_; }
   Placement& placement() const { return placement_; }
 
+  // Whether any input rows may get logits, or only those from one on.
+  bool names_laws() const { return names_laws_; }
+
   // Input rows that one run of the graph may have; a wider pass is made in pieces. No limit but on
   // providers that `check_device` found wrong beyond it.
   int32_t widest_run() const { return widest_run_; }
@@ -52,6 +56,7 @@ class OnnxDecoder {
   DecoderShape shape_;
   Placement& placement_;
   ort::Graph graph_;
+  bool names_laws_ = false;
   int32_t widest_run_ = INT32_MAX;
   mutable std::mutex idle_mutex_;
   mutable std::vector<std::unique_ptr<RunBuffers>> idle_;
@@ -70,10 +75,10 @@ class OnnxTransformer final : public Transformer {
   const TransformerShape& shape() const override { return decoder_.shape().transformer; }
   float* inputs() override;
   const void* logits() const override;
-  void run(int32_t cached, int32_t count, int32_t first_logit) override;
+  void run(const InputRows& rows) override;
 
  private:
-  void run_in_pieces(int32_t cached, int32_t count, int32_t first_logit);
+  void run_in_pieces(const InputRows& rows);
 
   const OnnxDecoder& decoder_;
   std::unique_ptr<RunBuffers> buffers_;

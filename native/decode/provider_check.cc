@@ -59,7 +59,7 @@ class Trial {
       placement.upload(buffers_.inputs() + row * floats, inputs_.data() + from,
                        floats * sizeof(float));
     }
-    buffers_.run(interrupt_, cached, count, 0);
+    buffers_.run(interrupt_, InputRows::consecutive(shape_.rows, cached, count, 0));
     std::vector<float> logits(size_t(shape_.rows) * count * shape_.vocabulary);
     if (shape_.logits == ElementType::F32) {
       placement.download(logits.data(), buffers_.logits(), logits.size() * sizeof(float));

@@ -1,5 +1,7 @@
 #include "decode/run_buffers.h"
 
+#include <algorithm>
+
 #include "decode/cache_names.h"
 
 namespace sjd2 {
@@ -22,7 +24,9 @@ RunBuffers::RunBuffers(const OnnxDecoder& decoder, int32_t max_inputs, int32_t m
                               rows * max_logits * t.vocabulary * element_bytes(t.logits));
   last_ = placement.numbers(graph, "seqlens_k", rows * sizeof(int32_t));
   total_ = placement.numbers(graph, "total_sequence_length", sizeof(int32_t));
-  first_logit_ = placement.numbers(graph, "first_logit", sizeof(int64_t));
+  laws_ = decoder.names_laws()
+              ? placement.numbers(graph, "logit_rows", max_logits * sizeof(int64_t))
+              : placement.numbers(graph, "first_logit", sizeof(int64_t));
   const std::vector<int64_t> shape{1, d.kv_heads, t.max_length, d.head_size};
   const size_t bytes = size_t(d.kv_heads) * t.max_length * d.head_size * element_bytes(d.cache);
   const size_t tensors = rows * d.layers * std::size(kCacheParts);
@@ -71,7 +75,11 @@ const ort::Binding& RunBuffers::binding(Shape shape) {
                                        {t.rows, shape.count, t.hidden}, ort::kFloat32));
   last_->bind(binding, "seqlens_k", {t.rows}, ort::kInt32);
   total_->bind(binding, "total_sequence_length", {}, ort::kInt32);
-  first_logit_->bind(binding, "first_logit", {1}, ort::kInt64);
+  if (decoder_.names_laws()) {
+    laws_->bind(binding, "logit_rows", {shape.logits}, ort::kInt64);
+  } else {
+    laws_->bind(binding, "first_logit", {1}, ort::kInt64);
+  }
   binding.output("logits",
                  placement.tensor(graph, logits.data(), logits.bytes(),
                                   {t.rows, shape.logits, t.vocabulary}, element_kind(t.logits)));
@@ -87,18 +95,22 @@ const ort::Binding& RunBuffers::binding(Shape shape) {
   return bindings_.emplace(shape, std::move(binding)).first->second;
 }
 
-void RunBuffers::run(const ort::Interrupt& interrupt, int32_t cached, int32_t count,
-                     int32_t first_logit, bool piece) {
+void RunBuffers::run(const ort::Interrupt& interrupt, const InputRows& rows, bool piece) {
   auto* last = static_cast<int32_t*>(last_->host());
-  for (int32_t row = 0; row < decoder_.shape().transformer.rows; ++row) {
-    last[row] = cached + count - 1;
+  for (size_t row = 0; row < rows.cached.size(); ++row)
+    last[row] = rows.cached[row] + rows.count - 1;
+  *static_cast<int32_t*>(total_->host()) =
+      *std::max_element(rows.cached.begin(), rows.cached.end()) + rows.count;
+  auto* laws = static_cast<int64_t*>(laws_->host());
+  if (decoder_.names_laws()) {
+    std::copy(rows.laws.begin(), rows.laws.end(), laws);
+  } else {
+    *laws = rows.laws.front();
   }
-  *static_cast<int32_t*>(total_->host()) = cached + count;
-  *static_cast<int64_t*>(first_logit_->host()) = first_logit;
-  for (RunNumbers* numbers : {last_.get(), total_.get(), first_logit_.get()}) numbers->publish();
+  for (RunNumbers* numbers : {last_.get(), total_.get(), laws_.get()}) numbers->publish();
   decoder_.placement().before_run();
   const auto turn = decoder_.graph().turn();
-  binding({count, count - first_logit, piece}).run(interrupt);
+  binding({rows.count, static_cast<int32_t>(rows.laws.size()), piece}).run(interrupt);
 }
 
 }  // namespace sjd2

@@ -31,8 +31,7 @@ class RunBuffers {
   size_t cache_bytes() const { return cache_bytes_; }
 
   // One run of the graph; the last one is done.
-  void run(const ort::Interrupt& interrupt, int32_t cached, int32_t count, int32_t first_logit,
-           bool piece = false);
+  void run(const ort::Interrupt& interrupt, const InputRows& rows, bool piece = false);
 
  private:
   struct Shape {
@@ -49,10 +48,11 @@ class RunBuffers {
   size_t cache_bytes_ = 0;
   Buffer<float> inputs_, piece_inputs_;
   Buffer<std::byte> logits_, piece_logits_;
-  std::vector<OwnedTensor> cache_;           // by layer, row, key and value
-  std::unique_ptr<RunNumbers> last_;         // seqlens_k [rows]: cached + count - 1
-  std::unique_ptr<RunNumbers> total_;        // total_sequence_length: cached + count
-  std::unique_ptr<RunNumbers> first_logit_;  // the head runs from this input row on
+  std::vector<OwnedTensor> cache_;     // by layer, row, key and value
+  std::unique_ptr<RunNumbers> last_;   // seqlens_k [rows]: cached + count - 1
+  std::unique_ptr<RunNumbers> total_;  // total_sequence_length: cached + count, of the longest row
+  std::unique_ptr<RunNumbers> laws_;   // logit_rows: the input rows that the head runs on; or
+                                       // first_logit: from which one on it does
   std::map<Shape, ort::Binding> bindings_;
 };
 

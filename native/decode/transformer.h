@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
+#include <vector>
 
 #include "kernels/kernels.h"
 
@@ -16,6 +18,23 @@ struct TransformerShape {
   ElementType logits = ElementType::F32;
 };
 
+// The input rows of one pass, and what is wanted of them.
+struct InputRows {
+  // [rows] positions of the KV cache that each row keeps: prompts may differ in length. Whatever
+  // the cache held beyond them (rejected drafts) is overwritten.
+  std::vector<int32_t> cached;
+  int32_t count = 0;          // input rows behind these
+  std::vector<int32_t> laws;  // of these, the ones that get logits, ascending; at least one
+
+  // Rows that all have the same past, with logits from one of them on.
+  static InputRows consecutive(int32_t rows, int32_t cached, int32_t count, int32_t first_law) {
+    InputRows all{std::vector<int32_t>(rows, cached), count, {}};
+    all.laws.resize(count - first_law);
+    std::iota(all.laws.begin(), all.laws.end(), first_law);
+    return all;
+  }
+};
+
 class Transformer {
  public:
   virtual ~Transformer() = default;
@@ -25,14 +44,12 @@ class Transformer {
   // [rows, count, hidden] of the next run: row r, position j at inputs() + (r * count + j) *
   // hidden.
   virtual float* inputs() = 0;
-  // [rows, count - first_logit, vocabulary] of the last run; the output at an input position is the
-  // law of the NEXT token.
+  // [rows, laws, vocabulary] of the last run; the output at an input row is the law of the NEXT
+  // token.
   virtual const void* logits() const = 0;
 
-  // One pass: `count` input rows behind the first `cached` positions of the KV cache. Whatever the
-  // cache held beyond `cached` (rejected drafts) is overwritten. Throws ERR_ABORTED where whoever
-  // waits for it has lost interest.
-  virtual void run(int32_t cached, int32_t count, int32_t first_logit) = 0;
+  // One pass. Throws ERR_ABORTED where whoever waits for it has lost interest.
+  virtual void run(const InputRows& rows) = 0;
 };
 
 }  // namespace sjd2

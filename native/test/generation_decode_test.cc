@@ -45,18 +45,28 @@ std::string code_of(const std::function<void()>& body) {
   return "nothing was thrown";
 }
 
-TEST("with Gumbel coupling every decoder returns the tokens of AR for the same seed") {
-  // The toy computes a position's logits the same way whatever the window, so equality is exact.
-  for (const uint64_t seed : {0ull, 1ull, 99ull, 0xFFFFFFFFFFFFFFFFull}) {
-    const auto expected = decode(wide_toy(), kLength, {"ar", 1, Coupling::Gumbel, Initial::None},
-                                 kSampler, seed, cpu::kernels);
-    for (const DecoderSetup& setup : parallel_decoders(Coupling::Gumbel)) {
-      const auto tokens = decode(wide_toy(), kLength, setup, kSampler, seed, cpu::kernels);
-      CHECK_MESSAGE(tokens == expected, setup.name + ", window " + std::to_string(setup.window) +
-                                            ", K " + std::to_string(setup.steps) +
-                                            " differs from ar");
-    }
+// The toy computes a position's logits the same way whatever the window, so equality is exact.
+void check_tokens_of_ar(const ToyModel& toy, uint64_t seed) {
+  const auto expected = decode(toy, kLength, {"ar", 1, Coupling::Gumbel, Initial::None}, kSampler,
+                               seed, cpu::kernels);
+  for (const DecoderSetup& setup : parallel_decoders(Coupling::Gumbel)) {
+    const auto tokens = decode(toy, kLength, setup, kSampler, seed, cpu::kernels);
+    CHECK_MESSAGE(tokens == expected, setup.name + ", window " + std::to_string(setup.window) +
+                                          ", K " + std::to_string(setup.steps) +
+                                          " differs from ar");
   }
+}
+
+TEST("with Gumbel coupling every decoder returns the tokens of AR for the same seed") {
+  for (const uint64_t seed : {0ull, 1ull, 99ull, 0xFFFFFFFFFFFFFFFFull}) {
+    check_tokens_of_ar(wide_toy(), seed);
+  }
+}
+
+TEST("and with tokens at the ends of rows, and prompts of different lengths") {
+  check_tokens_of_ar(make_toy(64, kLength, 1, 5, 1), 2);
+  check_tokens_of_ar(make_toy(64, kLength, 2, 6, 2, {5, 1}), 3);
+  check_tokens_of_ar(make_toy(64, kLength, 2, 7, 0, {1, 9}), 4);
 }
 
 TEST("at temperature 0 every decoder and coupling returns the greedy AR tokens") {
@@ -148,7 +158,7 @@ TEST("score gives the likelihood of the tokens under the AR law, whatever its ch
   const auto tokens = decode(wide_toy(), kLength, ar, kSampler, 2, cpu::kernels);
   std::vector<double> by_one =
       make_generation(wide_toy(), kLength, ar, kSampler, 0, cpu::kernels)->score(tokens);
-  for (const int32_t chunk : {5, 48}) {
+  for (const int32_t chunk : {4, 5, 48}) {
     const DecoderSetup wide{"score", chunk, Coupling::Gumbel, Initial::Uniform};
     const auto nll =
         make_generation(wide_toy(), kLength, wide, kSampler, 0, cpu::kernels)->score(tokens);

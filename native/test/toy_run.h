@@ -41,9 +41,10 @@ inline std::unique_ptr<Generation> make_generation(const ToyModel& toy, int32_t 
                                                    WindowFactory windows) {
   Settings settings;
   settings.prompt = toy.prompt;
-  settings.prompt_length = toy.prompt_length;
+  settings.prompt_lengths = toy.prompt_lengths;
+  settings.row_end = toy.row_end;
   settings.length = length;
-  settings.columns = 2;
+  settings.columns = kToyColumns;
   settings.capacity = setup.window;
   settings.seed = seed;
   settings.coupling = setup.coupling;
@@ -58,10 +59,9 @@ inline std::unique_ptr<Generation> make_generation(const ToyModel& toy, int32_t 
                                                    const DecoderSetup& setup,
                                                    const Sampler& sampler, uint64_t seed,
                                                    const Kernels& kernels) {
-  return make_generation(
-      toy, length, setup, sampler, seed,
-      std::make_unique<ToyTransformer>(toy, toy.prompt_length + setup.window - 1),
-      host_windows(kernels));
+  return make_generation(toy, length, setup, sampler, seed,
+                         std::make_unique<ToyTransformer>(toy, toy.most_inputs(setup.window)),
+                         host_windows(kernels));
 }
 
 inline std::vector<int32_t> decode(const ToyModel& toy, int32_t length, const DecoderSetup& setup,

@@ -3,6 +3,7 @@
 // KV cache does, so a wrong `cached` or a stale rejected draft changes its laws.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <random>
@@ -13,34 +14,55 @@
 
 namespace sjd2::test {
 
+constexpr int32_t kToyColumns = 2;
+
 struct ToyModel {
   TransformerShape shape;
-  int32_t prompt_length = 1;
-  std::vector<float> prompt;                // [rows, prompt_length, hidden]
+  std::vector<int32_t> prompt_lengths;      // [rows]
+  std::vector<float> prompt;                // one row's [prompt length, hidden] behind the other's
+  std::vector<float> row_end;               // [.., hidden]
   std::vector<float> embedding, mean, std;  // [V, d], [d], [d]
   std::vector<double> mix, head;            // [max_length, d, d], [V, d]
 
   EmbeddingTable table() const {
     return {embedding.data(), mean.data(), std.data(), shape.vocabulary, shape.hidden};
   }
+  // Input rows of a pass over `window` positions, at most.
+  int32_t most_inputs(int32_t window) const {
+    const auto [shortest, longest] =
+        std::minmax_element(prompt_lengths.begin(), prompt_lengths.end());
+    const int32_t ends = static_cast<int32_t>(row_end.size()) / shape.hidden;
+    return std::max(*longest - *shortest,
+                    *shortest + window + ((window - 1) / kToyColumns + 1) * ends);
+  }
 };
 
-inline ToyModel make_toy(int32_t vocabulary, int32_t length, int32_t rows, uint32_t seed) {
+// `row_end` input rows behind every raster row, and prompts of the given lengths.
+inline ToyModel make_toy(int32_t vocabulary, int32_t length, int32_t rows, uint32_t seed,
+                         int32_t row_end = 0, std::vector<int32_t> prompt_lengths = {}) {
   std::mt19937 random(seed);
   std::normal_distribution<double> normal;
   ToyModel toy;
   constexpr int32_t d = 3;
-  toy.shape = {rows, d, vocabulary, toy.prompt_length + length, ElementType::F32};
+  toy.prompt_lengths = prompt_lengths.empty() ? std::vector<int32_t>(rows, 1) : prompt_lengths;
+  int32_t longest = 0, prompts = 0;
+  for (const int32_t prompt : toy.prompt_lengths) {
+    longest = std::max(longest, prompt);
+    prompts += prompt;
+  }
+  toy.shape = {rows, d, vocabulary, longest + length + (length - 1) / kToyColumns * row_end,
+               ElementType::F32};
   auto fill = [&](auto& values, size_t count, double scale) {
     values.resize(count);
     for (auto& value : values) value = normal(random) * scale;
   };
-  fill(toy.prompt, size_t(rows) * toy.prompt_length * d, 1.0);
+  fill(toy.prompt, size_t(prompts) * d, 1.0);
   fill(toy.embedding, size_t(vocabulary) * d, 1.0);
   fill(toy.mean, d, 0.1);
   toy.std.assign(d, 0.9f);
   fill(toy.mix, size_t(toy.shape.max_length) * d * d, 0.9);
   fill(toy.head, size_t(vocabulary) * d, 1.2);
+  fill(toy.row_end, size_t(row_end) * d, 1.0);
   return toy;
 }
 
@@ -55,19 +77,18 @@ class ToyTransformer final : public Transformer {
   float* inputs() override { return inputs_.data(); }
   const void* logits() const override { return logits_.data(); }
 
-  void run(int32_t cached, int32_t count, int32_t first_logit) override {
+  void run(const InputRows& input) override {
     const auto [rows, d, vocabulary, max_length, type] = toy_.shape;
-    if (cached + count > max_length) throw std::runtime_error("past the end of the cache");
-    logits_.resize(size_t(rows) * (count - first_logit) * vocabulary);
+    const int32_t count = input.count;
+    logits_.resize(size_t(rows) * input.laws.size() * vocabulary);
     float* out = logits_.data();
     for (int32_t row = 0; row < rows; ++row) {
+      const int32_t cached = input.cached[row];
+      if (cached + count > max_length) throw std::runtime_error("past the end of the cache");
       float* cache = cache_.data() + size_t(row) * max_length * d;
-      for (int32_t j = 0; j < count; ++j) {
-        for (int32_t c = 0; c < d; ++c) {
-          cache[(cached + j) * d + c] = inputs_[(size_t(row) * count + j) * d + c];
-        }
-        if (j < first_logit) continue;
-        write_logits(cache, cached + j, out);
+      std::copy_n(inputs_.begin() + size_t(row) * count * d, count * d, cache + cached * d);
+      for (const int32_t law : input.laws) {
+        write_logits(cache, cached + law, out);
         out += vocabulary;
       }
     }

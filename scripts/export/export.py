@@ -111,7 +111,7 @@ def write_package(family, writer, options):
         "image": image,
         "prompt": family.prompt(),
         "sequence": family.sequence(),
-        "sampler": family.sampler,
+        "sampler": {**family.sampler, "topK": min(family.sampler["topK"], a.vocabulary)},
         "denoising": denoising,
         "cache": {"layout": "rows"},
         "files": files,

@@ -31,7 +31,7 @@ def main():
         source.mkdir()
         model = tiny_models.TINY[options.family](source)
         arguments = [str(source), "--out", str(options.folder), "--dtype", "fp32"]
-        arguments += ["--prompt-length", "256" if options.family == "emu3" else "64"]
+        arguments += ["--prompt-length", "64" if options.family == "janus" else "256"]
         arguments += tiny_models.IMAGE_SIZE.get(options.family, [])
         export.export(export.parse(arguments))
         reference = REFERENCES[options.family](source, model)

@@ -52,6 +52,8 @@ export interface Manifest {
   /** Tokens per image (rows x columns) out of `vocabulary`, and its size in pixels. */
   image: { vocabulary: number; rows: number; columns: number; width: number; height: number };
   prompt: WordsPrompt | TemplatePrompt;
+  /** What stands between image tokens: tokens behind the last one of every row, the same always. */
+  sequence?: { rowEnd: string[] } | undefined;
   /** Defaults of `generate`. */
   sampler: { guidance: number; temperature: number; topK: number; topP: number };
   /** The noise levels the weights were fine-tuned for, or null: then `sjd2` cannot be used. */

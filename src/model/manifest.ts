@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Manifest } from './manifest-types';
+import { imageInputs } from './sequence';
 
 /** Formats and versions that this library reads. */
 export const FORMAT = 'sjd2-model';
@@ -29,6 +30,9 @@ const ratio = z.number().min(1e-6).max(1e6);
  * longest schedules of diffusion models have a thousand.
  */
 export const MAX_LEVELS = 1024;
+
+/** Of the models there are, none ends its rows with more than one token. */
+const MAX_ROW_END = 16;
 
 const file = z.strictObject({
   /** Relative to the manifest; may not leave its folder. */
@@ -130,8 +134,8 @@ const template = z.strictObject({
     z.strictObject({ kind: z.literal('pad'), token: z.string() }),
     /** The last ids only. */
     z.strictObject({ kind: z.literal('tail'), length: count }),
-    /** Other words in the same template: a negative prompt. */
-    z.strictObject({ kind: z.literal('text'), text: z.string() }),
+    /** The same always: text and special tokens, the last of which begins the image. */
+    z.strictObject({ kind: z.literal('text'), text: z.string().min(1) }),
   ]),
 });
 
@@ -151,6 +155,12 @@ const version2 = z.strictObject({
     z.strictObject({ kind: z.literal('words'), ...words }),
     template,
   ]),
+  sequence: z
+    .strictObject({
+      /** Special tokens that the model reads behind the last image token of every row. */
+      rowEnd: z.array(z.string().min(1)).min(1).max(MAX_ROW_END),
+    })
+    .optional(),
   files: z.strictObject({ ...files, weights: z.array(file).default([]) }),
 });
 
@@ -178,7 +188,7 @@ export const manifestSchema: z.ZodType<Manifest> = z
     const { image, sampler, denoising } = m;
     const { decoder, halfDecoder } = m.files;
     const prompt = m.prompt.kind === 'words' ? m.prompt.length + 1 : 1;
-    const need = prompt + image.rows * image.columns;
+    const need = prompt + imageInputs(m);
     must(
       m.maxLength >= need,
       'maxLength',

@@ -7,9 +7,11 @@ import { PACKAGE_ROOT } from '../native/loader';
 import { PackageFiles, placeOf } from './files';
 import { manifestSchema } from './manifest';
 import type { Manifest } from './manifest-types';
-import { type PromptEncoder, readPromptEncoder } from './prompt';
+import { type PromptEncoder, promptEncoder } from './prompt';
 import { isPublished } from './published';
+import { rowEndIds } from './sequence';
 import { readTables, type Tables } from './tables';
+import { TextTokenizer } from './text-tokenizer';
 
 export const DEFAULT_MODEL = 'emoji';
 
@@ -25,6 +27,8 @@ export interface ModelPackage {
   files: PackageFiles;
   tables: Tables;
   prompts: PromptEncoder;
+  /** Input rows [tokens, d] of what ends every row of the picture. */
+  rowEnd: Float32Array;
   /** Graphs in the layout of transformers.js; else null. */
   published: PublishedGraphs | null;
 }
@@ -56,9 +60,11 @@ export async function readModelPackage(
   const { manifest, sha256 } = await readManifest(await placeOf(folder, 'model.json'));
   const files = await PackageFiles.check(folder, manifest, verify, signal);
   const tables = await readTables(files.pathOf(manifest.files.tables), manifest);
-  const tokenizer = files.pathOf(manifest.files.tokenizer);
-  const prompts = await readPromptEncoder(tokenizer, tables.text.vocabulary, manifest);
-  return { folder, manifest, sha256, files, tables, prompts, published: null };
+  const path = files.pathOf(manifest.files.tokenizer);
+  const tokenizer = await TextTokenizer.read(path, tables.text.vocabulary);
+  const prompts = promptEncoder(tokenizer, manifest);
+  const rowEnd = await tables.text.rows(rowEndIds(tokenizer, manifest));
+  return { folder, manifest, sha256, files, tables, prompts, rowEnd, published: null };
 }
 
 /** A folder with a model.json, or one that `isPublished`. */

@@ -1,4 +1,4 @@
-import { unexpected } from '../errors';
+import { Sjd2Error, unexpected } from '../errors';
 import type { TemplatePrompt } from './manifest-types';
 import type { PromptEncoder } from './prompt';
 import { checkLength, checkPrompt } from './prompt-limits';
@@ -16,10 +16,13 @@ export class TemplatePrompts implements PromptEncoder {
   /** Ids of special tokens, and text between them; one text has the placeholder. */
   private readonly parts: readonly (number | string)[];
   private readonly pad: number;
+  /** The unconditional prompt, where it is always the same. */
+  private readonly fixed: readonly number[] = [];
 
   /**
    * @param room Positions of the KV cache that are not the image's.
-   * @throws {Sjd2Error} ERR_MODEL when the tokenizer lacks the token for padding.
+   * @throws {Sjd2Error} ERR_MODEL when the tokenizer lacks the token for padding, or the unconditional
+   *   prompt is longer than that.
    */
   constructor(
     private readonly tokenizer: TextTokenizer,
@@ -30,7 +33,14 @@ export class TemplatePrompts implements PromptEncoder {
     this.parts = tokenizer.split(prompt.template);
     this.pad =
       unconditional.kind === 'pad' ? tokenizer.special('padding', unconditional.token) : NONE;
-    if (unconditional.kind === 'text') this.fill(unconditional.text);
+    if (unconditional.kind !== 'text') return;
+    this.fixed = this.read(tokenizer.split(unconditional.text));
+    if (this.fixed.length <= room) return;
+    throw new Sjd2Error(
+      'ERR_MODEL',
+      `model.json: prompt.unconditional.text takes ${this.fixed.length} positions of the KV cache, but ` +
+        `maxLength leaves ${room} for a prompt`,
+    );
   }
 
   encode(prompt: unknown): number[] {
@@ -49,7 +59,7 @@ export class TemplatePrompts implements PromptEncoder {
       case 'tail':
         return ids.slice(-rule.length);
       case 'text':
-        return this.fill(rule.text);
+        return [...this.fixed];
     }
   }
 
@@ -57,15 +67,18 @@ export class TemplatePrompts implements PromptEncoder {
     return unknownWords(checkPrompt(prompt), (text) => this.tokenizer.encode(text, NONE), NONE);
   }
 
+  private read(parts: readonly (number | string)[]): number[] {
+    return parts.flatMap((part) =>
+      typeof part === 'number' ? [part] : this.tokenizer.encode(part, NONE),
+    );
+  }
+
   private fill(text: string): number[] {
-    const ids = this.parts.flatMap((part) =>
-      typeof part === 'number'
-        ? [part]
-        : // A function, since a replacement of text may not read `$` as a pattern.
-          this.tokenizer.encode(
-            part.replace('{prompt}', () => text),
-            NONE,
-          ),
+    const ids = this.read(
+      this.parts.map((part) =>
+        // A function, since a replacement of text may not read `$` as a pattern.
+        typeof part === 'number' ? part : part.replace('{prompt}', () => text),
+      ),
     );
     if (ids.includes(NONE)) {
       throw unexpected('prompt', 'free of the names of special tokens', text);

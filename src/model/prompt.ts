@@ -1,7 +1,8 @@
 import type { Manifest } from './manifest-types';
 import { TemplatePrompts } from './prompt-template';
 import { WordPrompts } from './prompt-words';
-import { TextTokenizer } from './text-tokenizer';
+import { imageInputs } from './sequence';
+import type { TextTokenizer } from './text-tokenizer';
 
 /**
  * Turns prompts into ids of the text embedding; the last one is the token that begins the image.
@@ -18,19 +19,9 @@ export interface PromptEncoder {
   unknownWords(prompt: unknown): string[];
 }
 
-/**
- * @param path The tokenizer.json.
- * @param vocabulary Rows of the text embedding.
- * @throws {Sjd2Error} ERR_MODEL when the tokenizer is damaged or lacks a special token.
- */
-export async function readPromptEncoder(
-  path: string,
-  vocabulary: number,
-  manifest: Manifest,
-): Promise<PromptEncoder> {
-  const tokenizer = await TextTokenizer.read(path, vocabulary);
+/** @throws {Sjd2Error} ERR_MODEL when the tokenizer lacks a special token. */
+export function promptEncoder(tokenizer: TextTokenizer, manifest: Manifest): PromptEncoder {
   const { prompt } = manifest;
   if (prompt.kind === 'words') return new WordPrompts(tokenizer, prompt);
-  const room = manifest.maxLength - manifest.image.rows * manifest.image.columns;
-  return new TemplatePrompts(tokenizer, prompt, room);
+  return new TemplatePrompts(tokenizer, prompt, manifest.maxLength - imageInputs(manifest));
 }

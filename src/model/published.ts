@@ -9,8 +9,9 @@ import { PackageFiles } from './files';
 import { manifestSchema } from './manifest';
 import type { Manifest } from './manifest-types';
 import type { ModelPackage } from './package';
-import { readPromptEncoder } from './prompt';
+import { promptEncoder } from './prompt';
 import type { TextTable } from './tables';
+import { TextTokenizer } from './text-tokenizer';
 
 export type OpenGraph = (path: string) => GraphHandle;
 
@@ -95,7 +96,7 @@ export async function readPublished(folder: string, openGraph: OpenGraph): Promi
     preprocessor.image_size,
     processor.num_image_tokens,
   );
-  const prompts = await readPromptEncoder(tokenizer, text.vocabulary, manifest);
+  const prompts = promptEncoder(await TextTokenizer.read(tokenizer, text.vocabulary), manifest);
   const tables = {
     imageEmbedding: await imageTable(openGraph, parts.gen_img_embeds, manifest),
     text,
@@ -107,7 +108,8 @@ export async function readPublished(folder: string, openGraph: OpenGraph): Promi
   const sha256 = createHash('sha256')
     .update(JSON.stringify([config, parts]))
     .digest('hex');
-  return { folder, manifest, sha256, files, tables, prompts, published };
+  const rowEnd = new Float32Array();
+  return { folder, manifest, sha256, files, tables, prompts, rowEnd, published };
 }
 
 async function read<T>(folder: string, name: string, schema: z.ZodType<T>): Promise<T> {

@@ -56,6 +56,8 @@ export interface ModelSettings {
   layers: number;
   kvHeads: number;
   headSize: number;
+  /** Whether generations will have tokens at the ends of rows. */
+  rowEnd: boolean;
   /** Decoder graphs by number of rows: `{ '1': path, '2': path }`. */
   decoders: Record<string, string>;
   /** In place of `decoders`, else empty: a language model and its head as transformers.js has them. */
@@ -87,9 +89,12 @@ export interface GenerationSettings {
   rows: number;
   /** Of the decoder graph that was loaded with them. */
   threads: number;
-  /** [rows, promptLength, hidden] input embeddings, the begin token included. */
+  /** Input embeddings of each row's prompt, one row's behind the other's, the begin token included. */
   prompt: Float32Array;
-  promptLength: number;
+  /** [rows] */
+  promptLengths: Int32Array;
+  /** [tokens, hidden] input embeddings of what follows the last token of every row of the raster. */
+  rowEnd: Float32Array;
   /** Image tokens to generate. */
   length: number;
   /** Tokens per row of the image raster. */

@@ -17,20 +17,20 @@ class DeviceToy final : public Transformer {
  public:
   DeviceToy(CudaDevice& device, const ToyModel& toy, int32_t window)
       : device_(device),
-        toy_(toy, toy.prompt_length + window - 1),
-        inputs_(device, size_t(toy.shape.rows) * (toy.prompt_length + window) * toy.shape.hidden),
+        toy_(toy, toy.most_inputs(window)),
+        inputs_(device, size_t(toy.shape.rows) * toy.most_inputs(window) * toy.shape.hidden),
         logits_(device, size_t(toy.shape.rows) * window * toy.shape.vocabulary) {}
 
   const TransformerShape& shape() const override { return toy_.shape(); }
   float* inputs() override { return inputs_.data(); }
   const void* logits() const override { return logits_.data(); }
-  void run(int32_t cached, int32_t count, int32_t first_logit) override {
+  void run(const InputRows& input) override {
     device_.synchronize();  // its turn on the stream: it is a host function here
     const auto [rows, hidden, vocabulary, max_length, type] = shape();
-    std::memcpy(toy_.inputs(), inputs_.data(), size_t(rows) * count * hidden * sizeof(float));
-    toy_.run(cached, count, first_logit);
+    std::memcpy(toy_.inputs(), inputs_.data(), size_t(rows) * input.count * hidden * sizeof(float));
+    toy_.run(input);
     std::memcpy(logits_.data(), toy_.logits(),
-                size_t(rows) * (count - first_logit) * vocabulary * sizeof(float));
+                size_t(rows) * input.laws.size() * vocabulary * sizeof(float));
   }
 
  private:

@@ -45,7 +45,7 @@ std::vector<float> decode(OnnxDecoder& decoder) {
       rows[i] = static_cast<float>((i * 7 + step.cached * 3) % 16) - 8;
     }
     placement.upload(transformer.inputs(), rows.data(), rows.size() * sizeof(float));
-    transformer.run(step.cached, step.count, step.first_logit);
+    transformer.run(InputRows::consecutive(1, step.cached, step.count, step.first_logit));
     std::vector<float> logits((step.count - step.first_logit) * kVocabulary);
     placement.download(logits.data(), transformer.logits(), logits.size() * sizeof(float));
     all.insert(all.end(), logits.begin(), logits.end());
