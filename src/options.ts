@@ -100,7 +100,7 @@ export function resolveOptions(options: GenerateOptions, manifest: Manifest): De
     throw new Sjd2Error(
       'ERR_ARGUMENT',
       `Expected decoder to be one of ar, jacobi, sjd: the model ${manifest.name} was not ` +
-        'fine-tuned for denoising, which sjd2 needs',
+        'fine-tuned for denoising, which sjd2 needs (scripts/train/finetune.py, docs/finetuning.md)',
     );
   }
   for (const name of ['steps', 'levels', 'relaxed'] as const) {

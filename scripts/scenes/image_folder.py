@@ -19,14 +19,15 @@ from compose import blend
 SIDE, SPRITE, STEP = 32, 28, 4
 OBJECTS = """apple banana strawberry cherry watermelon carrot mushroom pizza car bus airplane house
 tree cactus flower sun moon star umbrella heart hat fish cat butterfly""".split()
-COLOURS = {"red", "yellow", "green", "blue"}  # besides a thing's own
-HELD_OUT = 8  # pairs
+COLOURS = ["red", "yellow", "green", "blue"]
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="sprites of sprites.mjs, paint.py")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--colours", nargs="*", default=COLOURS, help="besides a thing's own")
+    parser.add_argument("--held-out", type=int, default=8, help="(object, colour) pairs")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -36,14 +37,14 @@ def phrase(name, colour):
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
-def drawings(catalogue):
+def drawings(catalogue, colours):
     """(caption, pair, sprite): every colour by its name, and what was not painted also without one."""
     for name in OBJECTS:
         thing = catalogue.index[name]
         for index, sprite in enumerate(catalogue.sprites):
             if (sprite["object"], sprite["style"], sprite["variant"]) != (thing, "twemoji", 0):
                 continue
-            if sprite["painted"] and sprite["colour"] not in COLOURS:
+            if sprite["painted"] and sprite["colour"] not in colours:
                 continue
             pair = name, sprite["colour"]
             if sprite["colour"]:
@@ -61,10 +62,10 @@ def scaled(sprite):
 def main():
     options = parse()
     catalogue = Catalogue(options.data)
-    found = list(drawings(catalogue))
+    found = list(drawings(catalogue, options.colours))
     rng = np.random.default_rng(options.seed)
     painted = sorted({pair for _, pair, i in found if catalogue.sprites[i]["painted"]})
-    held = {painted[i] for i in rng.choice(len(painted), HELD_OUT, replace=False)}
+    held = {painted[i] for i in rng.choice(len(painted), options.held_out, replace=False)}
     shifts = range(0, SIDE - SPRITE + 1, STEP)
     lines = {"train": [], "validation": []}
     for split in lines:
