@@ -6,72 +6,67 @@
  * package.
  *
  *     npm run test:package                 npm, pnpm and yarn on the oldest Node.js
- *     npm run test:package -- --all        every package manager and Node.js; writes docs/install.md
+ *     npm run test:package -- --all        every package manager, Node.js, Bun, Deno, and bundlers; writes docs/install.md
+ *     npm run test:package -- --only Deno  one of them, or `bundlers`
+ *     npm run test:package -- --built      with the addon of build/targets as it is
  */
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { neededGlibc } from './package/binary.mjs';
-import { INSTALLERS, NODES, OWN_NPM, TOOLS } from './package/installers.mjs';
+import { tryBundlers } from './package/bundlings.mjs';
+import { commandOf, emptyProject, environment, run, sha256 } from './package/empty-projects.mjs';
+import { tryInstaller, writeTables } from './package/installations.mjs';
+import { ALL, FEW, TOOLS } from './package/installers.mjs';
 import { HOST } from './package/platforms.mjs';
 import { relativeLinks } from './package/readme.mjs';
 import { startRegistry } from './package/registry.mjs';
 
-const { all } = parseArgs({ options: { all: { type: 'boolean' } } }).values;
+const { all, only, built } = parseArgs({
+  options: { all: { type: 'boolean' }, only: { type: 'string' }, built: { type: 'boolean' } },
+}).values;
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const packages = join(root, 'build', 'packages');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 if (!process.env.npm_execpath) throw new Error('Run this with npm run test:package');
+const bundlers = all || only === 'bundlers';
+if (only && !bundlers && !(only in ALL)) {
+  throw new Error(`--only is one of ${Object.keys(ALL).join(', ')}, bundlers`);
+}
+const installers = all
+  ? ALL
+  : only
+    ? Object.fromEntries([[only, ALL[only]]].filter(([, one]) => one))
+    : FEW;
 
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'sjd2-package-')));
-const rows = [];
 let registry;
 try {
-  for (const folder of ['clients', ...(all ? ['matrix'] : [])]) installTools(folder);
-  run(process.execPath, ['scripts/build-addon.mjs', '--target', HOST], root);
-  const repository = 'https://github.com/example/sjd2';
-  run(process.execPath, ['scripts/package.mjs', '--target', HOST], root, {
+  installTools('clients');
+  if (all || only) installTools('matrix');
+  if (bundlers) installTools('bundlers');
+  if (!built) run([process.execPath, 'scripts/build-addon.mjs', '--target', HOST], root);
+  run([process.execPath, 'scripts/package.mjs', '--target', HOST], root, {
     ...process.env,
-    SJD2_REPOSITORY: repository,
+    SJD2_REPOSITORY: 'https://github.com/example/sjd2',
   });
   checkContents();
   registry = await startRegistry(packages);
-  const combinations = all
-    ? [
-        ...Object.keys(INSTALLERS).map((name) => [name, INSTALLERS[name], '20']),
-        ...['22', '24', '26'].map((node) => ['npm11', INSTALLERS.npm11, node]),
-      ]
-    : [
-        ['npm', OWN_NPM, '20'],
-        ['pnpm10', INSTALLERS.pnpm10, '20'],
-        ['yarn1', INSTALLERS.yarn1, '20'],
-      ];
-  for (const [name, installer, node] of combinations) {
-    for (const scripts of [true, false]) {
-      if (!all && !scripts && name !== 'npm') continue;
-      checkInstaller(name, installer, node, scripts);
-    }
-  }
-  checkPrograms();
-  const [{ picture }] = rows;
-  if (rows.some((row) => row.picture !== picture)) {
-    throw new Error('Two installations drew different pictures from one seed');
-  }
-  if (all) writeTable();
+  const picture = checkPrograms();
+  const place = { scratch, registry: registry.url };
+  const bundlings = bundlers ? await tryBundlers(picture, place) : [];
+  const installations = Object.entries(installers).flatMap(([name, installer]) =>
+    tryInstaller(name, installer, picture, place),
+  );
+  const rows = [...installations, ...bundlings];
+  console.log(`\nthe picture of each, ${picture.slice(0, 12)}, against that of the command line:`);
+  for (const { what, failure } of rows)
+    console.log(`  ${failure ? `FAILED: ${failure}` : 'same'}  ${what}`);
+  if (all) writeTables(join(root, 'docs', 'install.md'), installations, bundlings, picture);
+  if (rows.some(({ failure }) => failure)) process.exitCode = 1;
 } finally {
   registry?.close();
   rmSync(scratch, { recursive: true, force: true });
@@ -80,7 +75,7 @@ try {
 function installTools(name) {
   const cwd = join(root, 'scripts', 'package', name);
   if (existsSync(join(cwd, 'node_modules'))) return;
-  run(process.execPath, [process.env.npm_execpath, 'ci', '--ignore-scripts'], cwd);
+  run([process.execPath, process.env.npm_execpath, 'ci', '--ignore-scripts', '--no-audit'], cwd);
 }
 
 /** What the tarballs hold, and what tools of the registry say of it. */
@@ -102,9 +97,9 @@ function checkContents() {
   const bytes = [main, join(packages, HOST)].reduce((sum, folder) => sum + size(folder), 0);
   console.log(`unpacked: ${(bytes / 1e6).toFixed(1)} MB, glibc ${glibc?.join('.')}`);
   if (bytes > 70e6) throw new Error(`${bytes} bytes are more than 70 MB`);
-  run(process.execPath, [join(TOOLS, 'publint', 'src', 'cli.js'), main, '--strict'], root);
+  run([process.execPath, join(TOOLS, 'publint', 'src', 'cli.js'), main, '--strict'], root);
   const attw = join(TOOLS, '@arethetypeswrong', 'cli', 'dist', 'index.js');
-  run(process.execPath, [attw, join(packages, `sjd2-${version}.tgz`)], root);
+  run([process.execPath, attw, join(packages, `sjd2-${version}.tgz`)], root);
 }
 
 function packed(tarball) {
@@ -120,119 +115,33 @@ function size(folder) {
   return Number.parseInt(stdout, 10);
 }
 
-/** Node and a shell, nothing else: whoever wants to compile here cannot. */
-function environment(node) {
-  const bin = join(scratch, `bin-${node}`);
-  if (!existsSync(bin)) {
-    mkdirSync(bin);
-    symlinkSync(NODES[node], join(bin, 'node'));
-    symlinkSync('/bin/sh', join(bin, 'sh'));
-  }
-  const home = join(scratch, 'home');
-  // How this machine reaches a registry at all.
-  const network = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']
-    .filter((name) => process.env[name])
-    .map((name) => [name, process.env[name]]);
-  return {
-    ...Object.fromEntries(network),
-    PATH: bin,
-    HOME: home,
-    CI: '1',
-    npm_config_registry: registry.url,
-    npm_config_cache: join(scratch, 'cache'),
-    YARN_REGISTRY: registry.url,
-    YARN_NPM_REGISTRY_SERVER: registry.url,
-    YARN_UNSAFE_HTTP_WHITELIST: '127.0.0.1',
-    YARN_NODE_LINKER: 'node-modules',
-    YARN_ENABLE_TELEMETRY: '0',
-    YARN_NPM_MINIMAL_AGE_GATE: '0', // ours was published a second ago
-    YARN_ENABLE_GLOBAL_CACHE: 'false',
-    COREPACK_ENABLE_STRICT: '0',
-  };
-}
-
-function checkInstaller(name, installer, node, scripts) {
-  const project = emptyProject();
-  const env = environment(node);
-  const flags = scripts ? [] : [installer.noScripts];
-  for (const way of ['fresh', 'locked']) {
-    rmSync(join(project, 'node_modules'), { recursive: true, force: true });
-    const what = `${name}, Node ${node}, scripts ${scripts ? 'on' : 'off'}, ${way}`;
-    console.log(`\n== ${what}`);
-    run(NODES[node], [installer.program, ...installer[way], ...flags], project, env);
-    run(NODES[node], ['commonjs.cjs'], project, env);
-    const picture = createHash('sha256')
-      .update(readFileSync(join(project, 'commonjs.png')))
-      .digest('hex');
-    const command = `${name.replace(/\d+$/, '')} ${[...installer[way], ...flags].join(' ')}`;
-    rows.push({ name, node, scripts, way, picture, command });
-  }
-}
-
-function emptyProject() {
-  const project = mkdtempSync(join(scratch, 'project-'));
-  cpSync(join(root, 'test', 'consumer'), project, { recursive: true });
-  const manifest = { name: 'consumer', version: '1.0.0', dependencies: { sjd2: version } };
-  writeFileSync(join(project, 'package.json'), JSON.stringify(manifest));
-  return project;
-}
-
-/** The faces of the library, in one project. */
+/** The faces of the library in one project: they draw one picture, whose SHA-256 is returned. */
 function checkPrograms() {
-  const project = emptyProject();
-  const env = environment('20');
-  const [program, ...install] = [OWN_NPM.program, ...OWN_NPM.fresh];
-  run(NODES[20], [program, ...install], project, env);
+  const project = emptyProject(scratch);
+  const env = environment(scratch, registry.url, 'node20');
+  const [node] = commandOf('node20');
+  const { home, program, fresh } = FEW.npm;
+  run([node, join(home, program), ...fresh], project, env);
   for (const file of ['esm.mjs', 'worker.mjs']) {
     console.log(`\n== ${file}`);
-    run(NODES[20], [file], project, env);
+    run([node, file], project, env);
   }
   console.log('\n== command line');
-  const draw = ['generate', 'a red apple', '--seed', '7', '-o', 'cli.png'];
-  run(NODES[20], [join('node_modules', 'sjd2', 'bin', 'sjd2.js'), ...draw], project, env);
-  const hash = (file) =>
-    createHash('sha256')
-      .update(readFileSync(join(project, file)))
-      .digest('hex');
-  for (const file of ['esm.png', 'cli.png']) rows.push({ internal: true, picture: hash(file) });
+  const cli = join('node_modules', 'sjd2', 'bin', 'sjd2.js');
+  run([node, cli, 'generate', 'a red apple', '--seed', '7', '-o', 'cli.png'], project, env);
+  const picture = sha256(join(project, 'cli.png'));
+  if (sha256(join(project, 'esm.png')) !== picture) throw new Error('esm.mjs drew another picture');
   for (const name of ['@types', 'undici-types']) {
     symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name));
   }
-  const typescripts = [
+  const typescript50 = join(TOOLS, 'typescript50', 'bin', 'tsc');
+  for (const [what, tsc, config] of [
     ['this TypeScript', join(root, 'node_modules', 'typescript', 'bin', 'tsc'), 'tsconfig.json'],
-    ['TypeScript 5.0', join(TOOLS, 'typescript50', 'bin', 'tsc'), 'tsconfig.json'],
-    [
-      'TypeScript 5.0, moduleResolution node',
-      join(TOOLS, 'typescript50', 'bin', 'tsc'),
-      'tsconfig.node.json',
-    ],
-  ];
-  for (const [what, tsc, config] of typescripts) {
+    ['TypeScript 5.0', typescript50, 'tsconfig.json'],
+    ['TypeScript 5.0, moduleResolution node', typescript50, 'tsconfig.node.json'],
+  ]) {
     console.log(`\n== types: ${what}`);
-    run(process.execPath, [tsc, '-p', config], project);
+    run([process.execPath, tsc, '-p', config], project);
   }
-}
-
-function writeTable() {
-  const file = join(root, 'docs', 'install.md');
-  const lines = rows
-    .filter((row) => !row.internal)
-    .map(
-      ({ name, node, scripts, way, command }) =>
-        `| ${name} | ${node} | ${scripts ? 'on' : 'off'} | ${way === 'locked' ? 'yes' : 'no'} | \`${command}\` |`,
-    );
-  const table = [
-    '| client | Node.js | scripts | from a lockfile | command |',
-    '| --- | --- | --- | --- | --- |',
-    ...lines,
-  ].join('\n');
-  const page = readFileSync(file, 'utf8');
-  const marked = /(<!-- begin installations -->\n)[\s\S]*(\n<!-- end -->)/;
-  writeFileSync(file, page.replace(marked, `$1\n${table}\n$2`));
-}
-
-function run(program, args, cwd, env = process.env) {
-  const { status, error } = spawnSync(program, args, { cwd, env, stdio: 'inherit' });
-  if (status !== 0)
-    throw error ?? new Error(`${[program, ...args].join(' ')} failed with ${status}`);
+  return picture;
 }

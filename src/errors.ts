@@ -1,8 +1,7 @@
 import { stripVTControlCharacters, types } from 'node:util';
 
 /**
- * The one error class of the library. `code` is stable and documented; the message says what was
- * expected, what came and what to do.
+ * What kind of failure an `Sjd2Error` is; stable from version to version.
  *
  * | code           | meaning                                                        |
  * | -------------- | -------------------------------------------------------------- |
@@ -34,9 +33,15 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+/**
+ * The one error class of the library. `code` is stable; the message says what was expected, what came
+ * and what to do, and may change.
+ */
 export class Sjd2Error extends Error {
+  /** The kind of failure, for programs. */
   readonly code: ErrorCode;
 
+  /** @param message one line; `options.cause` is the error behind it */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = code === 'ERR_ABORTED' ? 'AbortError' : 'Sjd2Error';

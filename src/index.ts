@@ -8,6 +8,8 @@
  * await images[0].save('apple.png');
  * await model.dispose();
  * ```
+ *
+ * @module
  */
 export type { Statistics } from './decoding/statistics';
 export type { GenerationEvent } from './drawing';
@@ -20,8 +22,19 @@ export {
   type StreamOptions,
 } from './image-model';
 export { type LoadOptions, type LoadProgress, loadModel } from './load-model';
-export type { Manifest } from './model/manifest-types';
+export type {
+  Attribution,
+  GraphsByRows,
+  ImageRaster,
+  Manifest,
+  ManifestFile,
+  ManifestFiles,
+  NoiseSchedule,
+  TemplatePrompt,
+  WordsPrompt,
+} from './model/manifest-types';
 export { shippedModels } from './model/package';
+export type { DeviceName, RuntimeInfo } from './native/addon';
 export type {
   CouplingName,
   DecoderName,

@@ -17,6 +17,8 @@
  * No array that is written may share memory with another one of the call, and none may lie in a
  * buffer that can be resized, nor, for the `Async` form, in shared memory. A call that ends with an
  * error leaves every array as it was.
+ *
+ * @module
  */
 import { types } from 'node:util';
 import { fromNative, unexpected } from './errors';
@@ -42,7 +44,9 @@ import {
 
 /** `count` consecutive image positions from `first` on, in rings of `capacity` slots. */
 export interface KernelWindow {
+  /** Image position of the window's first slot. */
   first: number;
+  /** Positions, at least 1. */
   count: number;
   /** At least `count`. */
   capacity: number;
@@ -68,7 +72,9 @@ export interface NoiseSchedule {
   tau: Float32Array;
 }
 
+/** What `noise` reads and writes. */
 export interface NoiseOptions {
+  /** The uncommitted positions. */
   window: KernelWindow;
   /** The first `fed` positions get an input row, 0 to count. Default count. */
   fed?: number;
@@ -79,7 +85,9 @@ export interface NoiseOptions {
   freshFrom?: number;
   /** 0 to 2^64 - 1; eps is a function of seed and position. Default 0. */
   seed?: number | bigint;
+  /** The image tokens' embeddings. */
   table: EmbeddingTable;
+  /** The noise levels that `level` counts. */
   schedule: NoiseSchedule;
   /** Token ids [capacity], -1 for none (at levels above 0). */
   drafts: Int32Array;
@@ -112,10 +120,13 @@ export async function noiseAsync(options: NoiseOptions): Promise<void> {
   await callAsync((addon) => addon.noiseAsync(args));
 }
 
+/** What `refine` reads and writes. */
 export interface RefineOptions {
   /** The uncommitted positions. */
   window: KernelWindow;
+  /** The image tokens' embeddings. */
   table: EmbeddingTable;
+  /** The noise levels that `level` counts. */
   schedule: NoiseSchedule;
   /** [capacity]; a token wherever the level is above 0. */
   drafts: Int32Array;
@@ -142,7 +153,9 @@ export async function refineAsync(options: RefineOptions): Promise<void> {
   await callAsync((addon) => addon.refineAsync(args));
 }
 
+/** What `verify` reads and writes. */
 export interface VerifyOptions {
+  /** The uncommitted positions. */
   window: KernelWindow;
   /**
    * [rows, count, vocabulary]; row 0 conditional, row 1 unconditional. 32-bit floats, or the bits
@@ -151,6 +164,7 @@ export interface VerifyOptions {
   logits: Float32Array | Uint16Array;
   /** Of a Uint16Array, and for no other. Default `float16`. */
   type?: 'float16' | 'bfloat16';
+  /** Image tokens, 1 to 2^24. */
   vocabulary: number;
   /** 1, or 2 with guidance. Default 1. */
   rows?: 1 | 2;
@@ -187,6 +201,7 @@ export interface VerifyOptions {
   kept?: Uint8Array;
 }
 
+/** What a pass of `verify` has decided. */
 export interface Verdict {
   /** Length of the accepted prefix, at most count - 1: the last position's input is not in its own pass. */
   accepted: number;

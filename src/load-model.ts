@@ -17,6 +17,7 @@ export const PRECISIONS = ['auto', 'fp32', 'fp16'] as const;
 const MAX_THREADS = 1024;
 const LOAD_FIELDS = ['device', 'precision', 'threads', 'verify', 'signal', 'onProgress'];
 
+/** Where and how a model runs. */
 export interface LoadOptions {
   /**
    * Where the transformer runs, and on `cuda` the kernels too; all else runs on the CPU. `auto`
@@ -38,15 +39,19 @@ export interface LoadOptions {
    * Default false.
    */
   verify?: boolean;
+  /** Ends the loading, which then rejects with an `AbortError`. */
   signal?: AbortSignal;
+  /** Called when a stage begins, and once at the end. */
   onProgress?: (event: LoadProgress) => void;
 }
 
+/** How far the loading of a model is. */
 export interface LoadProgress {
   /** `package`: files and tables, `graphs`: sessions for the transformer. */
   stage: 'package' | 'graphs' | 'ready';
   /** Stages done, of `total`. */
   loaded: number;
+  /** Stages there are. */
   total: number;
 }
 

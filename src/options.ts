@@ -17,6 +17,7 @@ export type CouplingName = (typeof COUPLING_NAMES)[number];
 /** What a position holds when it enters the window. */
 export type InitialName = (typeof INITIAL_NAMES)[number];
 
+/** The law that tokens are drawn from, the same in every decoder. */
 export interface SamplerOptions {
   /** Classifier-free guidance scale, 0 to 100; 1 is none. Default: the model's. */
   guidance?: number;
@@ -34,6 +35,7 @@ export interface SamplerOptions {
   topP?: number;
 }
 
+/** How `generate` draws. Left out, everything is the fastest that returns the tokens of `ar`. */
 export interface GenerateOptions extends SamplerOptions {
   /** Default `sjd2` where the model was fine-tuned for it, else `sjd`. */
   decoder?: DecoderName;

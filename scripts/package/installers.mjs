@@ -1,51 +1,101 @@
-/** Package managers, and how each installs anew and from its lockfile. */
+/** Package managers, how each installs anew and from its lockfile, and what runs the program after. */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const tools = join(dirname(fileURLToPath(import.meta.url)), 'clients', 'node_modules');
-const matrix = join(dirname(fileURLToPath(import.meta.url)), 'matrix', 'node_modules');
+const here = dirname(fileURLToPath(import.meta.url));
+export const TOOLS = join(here, 'clients', 'node_modules');
+const matrix = join(here, 'matrix', 'node_modules');
 
-const npm = (folder, name) => ({
-  program: join(folder, name, 'bin', 'npm-cli.js'),
+/** What runs a program: `command` and the file's name are its command line. */
+const node = (folder, name) => ({ home: join(folder, name), command: [join('bin', 'node')] });
+export const RUNTIMES = {
+  node20: node(TOOLS, 'node20'),
+  node22: node(matrix, 'node22'),
+  node24: node(matrix, 'node24'),
+  node26: node(matrix, 'node26'),
+  bun: { home: join(matrix, '@oven', 'bun-linux-x64'), command: [join('bin', 'bun')] },
+  deno: { home: join(matrix, '@deno', 'linux-x64-glibc'), command: ['deno', 'run', '-A'] },
+};
+
+/**
+ * `program` is a file of `home`, run by Node.js unless `native`; `runtimes` are those that the
+ * installation is tried with, the first of which also runs the package manager.
+ */
+const npm = (home, ...runtimes) => ({
+  home,
+  program: join('bin', 'npm-cli.js'),
   fresh: ['install', '--no-audit', '--no-fund'],
   locked: ['ci', '--no-audit', '--no-fund'],
   noScripts: '--ignore-scripts',
+  runtimes,
 });
-const pnpm = (folder, name) => ({
-  program: join(folder, name, 'bin', 'pnpm.cjs'),
+const pnpm = (home, program, native, ...runtimes) => ({
+  home,
+  program,
+  native,
   fresh: ['install', '--no-frozen-lockfile'],
   locked: ['install', '--frozen-lockfile'],
   noScripts: '--ignore-scripts',
+  runtimes,
 });
 
-export const INSTALLERS = {
-  npm11: npm(matrix, 'npm11'),
-  npm10: npm(matrix, 'npm10'),
-  npm9: npm(matrix, 'npm9'),
-  pnpm10: pnpm(tools, 'pnpm10'),
-  pnpm9: pnpm(matrix, 'pnpm9'),
-  yarn1: {
-    program: join(tools, 'yarn1', 'bin', 'yarn.js'),
-    fresh: ['install', '--non-interactive'],
-    locked: ['install', '--non-interactive', '--frozen-lockfile'],
+const yarn1 = {
+  home: join(TOOLS, 'yarn1'),
+  program: join('bin', 'yarn.js'),
+  fresh: ['install', '--non-interactive'],
+  locked: ['install', '--non-interactive', '--frozen-lockfile'],
+  noScripts: '--ignore-scripts',
+  runtimes: ['node20'],
+};
+const yarn4 = {
+  home: join(matrix, 'yarn4'),
+  program: join('bin', 'yarn.js'),
+  fresh: ['install', '--no-immutable'],
+  locked: ['install', '--immutable'],
+  noScripts: '--mode=skip-build',
+  runtimes: ['node20'],
+};
+const pnpm10 = pnpm(join(TOOLS, 'pnpm10'), join('bin', 'pnpm.cjs'), false, 'node20');
+
+/** What CI tries, with nothing newer than the oldest Node.js: the npm that runs us is there already. */
+export const FEW = {
+  npm: npm(dirname(dirname(process.env.npm_execpath ?? '')), 'node20'),
+  pnpm: pnpm10,
+  'yarn classic': yarn1,
+};
+
+/** Every one that people use. */
+export const ALL = {
+  'npm 12': npm(join(matrix, 'npm12'), 'node22', 'node24', 'node26'),
+  'npm 11': npm(join(matrix, 'npm11'), 'node20', 'node24'),
+  'npm 10': npm(join(matrix, 'npm10'), 'node20', 'node22'),
+  'npm 9': npm(join(matrix, 'npm9'), 'node20'),
+  'pnpm 12': pnpm(join(matrix, '@pnpm', 'exe.linux-x64'), 'pnpm', true, 'node20', 'node24'),
+  'pnpm 11': pnpm(join(matrix, 'pnpm11'), join('bin', 'pnpm.mjs'), false, 'node22'),
+  'pnpm 10': pnpm10,
+  'pnpm 9': pnpm(join(matrix, 'pnpm9'), join('bin', 'pnpm.cjs'), false, 'node20'),
+  'yarn classic': yarn1,
+  'yarn 4': yarn4,
+  'yarn 4 with Plug’n’Play': {
+    ...yarn4,
+    environment: { YARN_NODE_LINKER: 'pnp' },
+    command: ['run', 'node'],
+  },
+  Bun: {
+    home: join(matrix, '@oven', 'bun-linux-x64'),
+    program: join('bin', 'bun'),
+    native: true,
+    fresh: ['install'],
+    locked: ['install', '--frozen-lockfile'],
     noScripts: '--ignore-scripts',
+    runtimes: ['bun', 'node20'],
   },
-  yarn4: {
-    program: join(matrix, 'yarn4', 'bin', 'yarn.js'),
-    fresh: ['install', '--no-immutable'],
-    locked: ['install', '--immutable'],
-    noScripts: '--mode=skip-build',
+  Deno: {
+    home: join(matrix, '@deno', 'linux-x64-glibc'),
+    program: 'deno',
+    native: true,
+    fresh: ['install'],
+    locked: ['install', '--frozen'],
+    runtimes: ['deno', 'node20'],
   },
 };
-
-/** The npm that runs us: what CI has without installing it. */
-export const OWN_NPM = { ...npm('', ''), program: process.env.npm_execpath };
-
-export const NODES = {
-  20: join(tools, 'node20', 'bin', 'node'),
-  22: join(matrix, 'node22', 'bin', 'node'),
-  24: join(matrix, 'node24', 'bin', 'node'),
-  26: join(matrix, 'node26', 'bin', 'node'),
-};
-
-export const TOOLS = tools;

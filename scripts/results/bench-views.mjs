@@ -30,6 +30,22 @@ export function decodersTable({ results }) {
   );
 }
 
+/** The clock first, for those who want to know no more: of each decoder the rows that draw the picture of `ar`. */
+export function wallClockTable({ results }) {
+  const rows = results.filter((r) => r.coupling === 'gumbel' && r.window !== 8);
+  return table(
+    ['decoder', 'window', 'milliseconds a picture', 'speed-up', 'passes', 'tokens per pass'],
+    rows.map((r) => [
+      r.decoder,
+      r.window,
+      (1000 * r.secondsPerImage).toFixed(0),
+      speedUp(r),
+      r.passes.toFixed(0),
+      r.tokensPerPass.toFixed(1),
+    ]),
+  );
+}
+
 /** `auto` beside fixed windows: the time of all images, the first with its probes included. */
 export function windowsTable({ results }) {
   const best = Math.min(...results.map((r) => r.secondsInAll));

@@ -8,7 +8,13 @@ import {
   speedTable,
   table,
 } from '../eval/table.mjs';
-import { benchMachine, decodersTable, kernelsTable, windowsTable } from './bench-views.mjs';
+import {
+  benchMachine,
+  decodersTable,
+  kernelsTable,
+  wallClockTable,
+  windowsTable,
+} from './bench-views.mjs';
 import { publishedTable } from './published.mjs';
 import { best, families, familyOf, strict } from './rows.mjs';
 
@@ -22,6 +28,7 @@ const VIEWS = {
   encoder: encoderTable,
   damage: damageTable,
   'bench-machine': benchMachine,
+  'wall-clock': wallClockTable,
   decoders: decodersTable,
   windows: windowsTable,
   kernels: kernelsTable,

@@ -2,6 +2,7 @@ import type { PassReport } from '../native/addon';
 
 /** What a generation cost. One per image. */
 export interface Statistics {
+  /** The image's own: the seed of the call plus the image's index. */
   seed: bigint;
   /** Forward passes of the transformer (NFE). */
   passes: number;
@@ -9,6 +10,7 @@ export interface Statistics {
   tokens: number;
   /** Step compression: tokens / passes. AR is 1 by definition. */
   tokensPerPass: number;
+  /** Tokens that became final in each pass; they add up to `tokens`. */
   committedPerPass: number[];
   /** Positions every pass worked on. */
   windowPerPass: number[];

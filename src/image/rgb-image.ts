@@ -13,8 +13,11 @@ const MOST_PIXELS = 2 ** 28;
  * from the top left, without padding. `data.length` is always `3 * width * height`.
  */
 export class RgbImage {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
+  /** Red, green, blue of each pixel, 0 to 255; writing here changes the picture. */
   readonly data: Uint8Array;
 
   /**

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Sjd2Error, shown, unexpected } from '../errors';
-import { PACKAGE_ROOT } from '../native/loader';
+import { unpacked } from '../native/asar';
 import { PackageFiles, placeOf } from './files';
 import { manifestSchema } from './manifest';
 import type { Manifest } from './manifest-types';
@@ -14,6 +14,9 @@ import { readTables, type Tables } from './tables';
 import { TextTokenizer } from './text-tokenizer';
 
 export const DEFAULT_MODEL = 'emoji';
+
+// From __dirname in one expression, so that tracers of files (@vercel/nft) see that the folder is needed.
+const MODELS = unpacked(path.join(__dirname, '..', '..', 'models'));
 
 /**
  * A model folder that was read and checked, but for the inputs and outputs of its graphs: the addon
@@ -41,9 +44,8 @@ export interface PublishedGraphs {
 
 /** The models that ship with this package. */
 export function shippedModels(): string[] {
-  const models = path.join(PACKAGE_ROOT, 'models');
-  if (!existsSync(models)) return [];
-  return readdirSync(models).filter((name) => existsSync(path.join(models, name, 'model.json')));
+  if (!existsSync(MODELS)) return [];
+  return readdirSync(MODELS).filter((name) => existsSync(path.join(MODELS, name, 'model.json')));
 }
 
 /**
@@ -72,7 +74,7 @@ export function findModel(model: unknown): string {
   if (typeof model !== 'string' || model === '') {
     throw unexpected('model', 'the name of a shipped model or a folder', model);
   }
-  for (const folder of [path.join(PACKAGE_ROOT, 'models', model), path.resolve(model)]) {
+  for (const folder of [path.join(MODELS, model), path.resolve(model)]) {
     if (existsSync(path.join(folder, 'model.json')) || isPublished(folder)) return folder;
   }
   throw new Sjd2Error(

@@ -12,9 +12,11 @@ export const ELEMENT_TYPES = { float32: 0, float16: 1, bfloat16: 2 } as const;
 /** `Initial` of native/decode/generation.h. */
 export const INITIALS = { none: 0, noise: 1, uniform: 2, left: 3, up: 4 } as const;
 
+/** The ONNX Runtime that this process uses. */
 export interface RuntimeInfo {
   /** The shared library that is loaded. */
   path: string;
+  /** Its own, e.g. `1.30.0`. */
   version: string;
   /** Execution providers compiled into it, e.g. `CPUExecutionProvider`. */
   providers: string[];
