@@ -83,7 +83,7 @@ const BUNDLERS = {
       });
     },
   },
-  ncc: {
+  '@vercel/ncc': {
     setting: 'ncc build --external sjd2',
     bundle(project, out) {
       cli(

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { Sjd2Error, shown } from '../errors';
 import { loadModel } from '../load-model';
 import { DEFAULT_MODEL, shippedModels } from '../model/package';
-import { deviceMissing, probeCuda, probeWebGpu } from '../native/device';
+import { probeCuda, probeWebGpu } from '../native/device';
 import { loadAddon } from '../native/loader';
 import { openRuntime } from '../native/runtime';
 import { EXIT } from './failure';
@@ -58,9 +58,12 @@ export function infoCommand(): Command {
 async function info(flags: InfoFlags): Promise<void> {
   const addon = part(() => ({ path: loadAddon().path }));
   const runtime = part(() => {
+    // What is wrong with the addon is said once.
+    if ('error' in addon) throw new Error('not looked for: the addon is missing');
     const { version, path, source, providers } = openRuntime();
     return { version, path, source, providers };
   });
+  const works = !('error' in addon) && !('error' in runtime);
   const report: Info = {
     version,
     node: process.version,
@@ -69,12 +72,14 @@ async function info(flags: InfoFlags): Promise<void> {
     addon,
     runtime,
     devices: [
-      { name: 'cpu', usable: !('error' in addon) && !('error' in runtime) },
-      await describeGpu('webgpu'),
-      await describeGpu('cuda'),
+      { name: 'cpu', usable: works },
+      works ? await describeGpu('webgpu') : { name: 'webgpu', usable: false },
+      works ? await describeGpu('cuda') : { name: 'cuda', usable: false },
     ],
     models: shippedModels(),
-    model: await describeModel(flags),
+    model: works
+      ? await describeModel(flags)
+      : { error: 'not looked at: it runs on what is missing above' },
   };
   if (flags.json) printJson(report);
   else console.log(readable(report));
@@ -97,11 +102,16 @@ async function describeGpu(name: 'webgpu' | 'cuda'): Promise<Device> {
     const device: Device = { name, usable: missing.length === 0 };
     if (gpu) device.gpu = gpu;
     if ('software' in report && report.software) device.software = true;
-    if (missing.length > 0) device.reason = deviceMissing(name, missing);
+    if (missing.length > 0) device.reason = missing.map(oneLine).join(' ');
     return device;
   } catch (error) {
     return { name, usable: false, reason: (error as Error).message };
   }
+}
+
+/** A sentence of its own. */
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ').replace(/\.?$/, '.');
 }
 
 async function describeModel(flags: InfoFlags): Promise<Part<Record<string, unknown>>> {

@@ -148,6 +148,18 @@ describe('sjd2 info', () => {
     }
   });
 
+  test('says once what is missing, however much rests on it', () => {
+    const { status, stdout } = spawnSync(process.execPath, ['--no-addons', PROGRAM, 'info'], {
+      cwd: work.folder,
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^addon +Could not load the native addon .*--no-addons/m);
+    expect(stdout.match(/--no-addons/g)).toHaveLength(1);
+    expect(stdout.match(/Could not load/g)).toHaveLength(1);
+    expect(stdout).toMatch(/^device cpu +not usable$/m);
+  });
+
   test('with a broken model tells the rest all the same, and ends with 1', async () => {
     const { code, stdout } = await work.run('info', '--model', 'nowhere', '--json');
     expect(code).toBe(1);

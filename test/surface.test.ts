@@ -1,0 +1,116 @@
+/**
+ * What the package promises by name (docs/versions.md): a line for each exported name with its members, or
+ * with the strings that it may be. Who changes one changes the promise, and this list with it.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+const DIST = path.join(__dirname, '..', 'dist');
+
+const SJD2 = `
+Attribution: license, name, source, url?
+CouplingName: gumbel | maximal | independent
+DecoderName: ar | jacobi | sjd | sjd2
+DeviceName: cpu | webgpu | cuda
+ErrorCode: ERR_ARGUMENT | ERR_MODEL | ERR_ADDON | ERR_RUNTIME | ERR_NUMERICS | ERR_STATE | ERR_ABORTED | ERR_OUTPUT | ERR_DEVICE | ERR_MEMORY | ERR_INTERNAL
+GenerateOptions: count?, coupling?, decoder?, initial?, levels?, relaxed?, seed?, signal?, steps?, window?
+GenerateResult: images, stats, tokens
+GenerationEvent: progress | preview | completed
+GraphsByRows: '1'?, '2'?
+ImageGenerator: [Symbol.asyncDispose], decodeTokens, device, deviceReason, dispose, folder, generate, manifest, precision, runtime, score, sha256, stream, unknownWords
+ImageRaster: columns, height, rows, vocabulary, width
+InitialName: noise | uniform | left | up
+LoadOptions: device?, onProgress?, precision?, signal?, threads?, verify?
+LoadProgress: loaded, stage, total
+Manifest: attribution, cache, denoising, description, family?, files, format, headSize, heads, hiddenSize, image, kvHeads, layers, license, maxLength, name, prompt, sampler, version
+ManifestFile: path, sha256
+ManifestFiles: decoder, halfDecoder?, imageDecoder, tables, tokenizer, weights
+NoiseSchedule: levels, rho, schedule, sigmaMax, sigmaMin, steps
+RgbImage: data, fromPNG, fromPlanes, height, paste, save, toPNG, toPNGAsync, upscale, width
+RuntimeInfo: path, providers, version
+SamplerOptions: guidance?, temperature?, topK?, topP?
+Sjd2Error: code
+Statistics: accepted, committedPerPass, imageSeconds, kernelSeconds, modelSeconds, passes, redrawn, seconds, seed, tokens, tokensPerPass, windowPerPass
+StreamOptions: previewEvery?
+TemplatePrompt: kind, template, unconditional
+WordsPrompt: begin, kind, length, pad, unconditional, unknown
+contactSheet
+loadModel
+shippedModels
+`;
+
+const KERNELS = `
+EmbeddingTable: embedding, mean, std
+KernelWindow: capacity, count, first
+NoiseLevels: alpha, sigma, tau
+NoiseOptions: drafts, fed?, freshFrom?, level, levels, out, rowStride?, rows?, seed?, table, window, z
+RefineOptions: drafts, level, levels, table, window, z
+Verdict: commit, kept, passed
+VerifyOptions: coupling?, drafts, guidance?, kept?, laws?, level, logits, pass?, passableLevel?, rows?, seed?, temperature?, topK?, topP?, type?, vocabulary, window
+initialLaw
+noise
+noiseAsync
+refine
+refineAsync
+verify
+verifyAsync
+`;
+
+test('sjd2 exports these names', () => {
+  const lines = [
+    ...declarations('index.d.ts').matchAll(/^export (type )?\{([^}]+)\} from '([^']+)'/gm),
+  ];
+  const surface = lines.flatMap(([, , names, file]) => {
+    return (names as string)
+      .split(',')
+      .map((name) => name.replace('type ', '').trim())
+      .filter((name) => name !== '')
+      .map((name) => describeName(name, `${file}.d.ts`));
+  });
+  expect(`\n${surface.sort().join('\n')}\n`).toBe(SJD2);
+});
+
+test('sjd2/kernels exports these names', () => {
+  const source = declarations('kernels.d.ts');
+  const names = [...source.matchAll(/^export (?:declare )?\w+ (\w+)/gm)].map(([, name]) => name);
+  const surface = names.map((name) => describeName(name as string, 'kernels.d.ts'));
+  expect(`\n${surface.sort().join('\n')}\n`).toBe(KERNELS);
+});
+
+test('the package exports these paths', () => {
+  const { exports, bin } = require('../package.json');
+  expect([Object.keys(exports), Object.keys(bin)]).toEqual([
+    ['.', './kernels', './package.json'],
+    ['sjd2'],
+  ]);
+});
+
+/** What the compiler says of a file to users, without comments and what is internal. */
+function declarations(file: string): string {
+  return readFileSync(path.join(DIST, file), 'utf8')
+    .replace(/\/\*\* @internal (?:(?!\*\/)[\s\S])*\*\/\s*[^\n]*\n/g, '')
+    .replace(/\/\*\*[\s\S]*?\*\//g, '');
+}
+
+/** `Statistics: accepted, passes` for a class or interface; `DecoderName: ar | sjd` for a type. */
+function describeName(name: string, file: string): string {
+  const start = new RegExp(`^export (?:declare )?(\\w+) ${name}\\b`, 'm');
+  const [, kind] = start.exec(declarations(file)) ?? [];
+  if (kind === undefined) throw new Error(`${file} does not declare ${name}`);
+  // Up to the next declaration.
+  const text = declarations(file)
+    .split(/^(?=export |import |declare )/m)
+    .find((part) => start.test(part)) as string;
+  if (kind === 'class' || kind === 'interface') {
+    const member = /^ {4}(?:readonly |static |get )*(['[]?[\w.]+['\]]?\??)(?=[(:<])/gm;
+    const members = new Set([...text.matchAll(member)].map(([, found]) => found));
+    members.delete('constructor');
+    return `${name}: ${[...members].sort().join(', ')}`;
+  }
+  if (kind !== 'type') return name;
+  const [, list] = /\(typeof (\w+)\)\[number\]/.exec(text) ?? [];
+  const strings = list
+    ? require(path.join(DIST, file.replace('.d.ts', '.js')))[list]
+    : [...text.matchAll(/'([^']+)'/g)].map(([, value]) => value);
+  return `${name}: ${strings.join(' | ')}`;
+}
