@@ -1,6 +1,6 @@
 /** Each cause of a failed load has a line of its own, with the way out. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PLATFORMS as packaged } from '../scripts/package/platforms.mjs';
 import { explain, PLATFORMS, type Surroundings } from '../src/native/addon-failure';
@@ -87,6 +87,18 @@ describe('an installation', () => {
     expect(failure(sjd2)).toMatch(/^ERR_ADDON .*is not installed.*--include=optional/);
     mkdirSync(path.join(nodeModules, '@sjd2', 'win32-arm64'), { recursive: true });
     expect(failure(sjd2)).toMatch(/^ERR_ADDON .*was installed for win32-arm64/);
+  });
+
+  test('on musl, where installers leave that package out, says so in one line', () => {
+    const sjd2 = installCode(nodeModules);
+    const musl = path.join(place.folder, 'musl.cjs');
+    const report = '{ header: { nodejsVersion: process.version }, sharedObjects: [] }';
+    writeFileSync(musl, `process.report.getReport = () => (${report});`);
+    expect(failure(sjd2, '--require', musl)).toMatch(
+      /^ERR_ADDON Could not load [^\n]* with musl \(Alpine\): [^\n]*node:22-slim$/,
+    );
+    writeFileSync(musl, 'delete process.report; process.report = undefined;');
+    expect(failure(sjd2, '--require', musl)).toMatch(/^ERR_ADDON .*is not installed/);
   });
 
   test('that is whole loads, and says so when addons are forbidden', () => {

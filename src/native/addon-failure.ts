@@ -71,9 +71,10 @@ export function explain(error: Error & { code?: string }, here: Surroundings): s
   return `${failed}: ${detail}. Delete node_modules and install again; if it stays, report it with the output of sjd2 info`;
 }
 
-function runningLibc(): string {
-  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
-  return header.glibcVersionRuntime ?? 'musl';
+function runningLibc(): string | undefined {
+  // Not every runtime that calls itself Node.js has a report.
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return report?.header ? (report.header.glibcVersionRuntime ?? 'musl') : undefined;
 }
 
 function isOurs(root: string): boolean {
