@@ -15,28 +15,40 @@ import type { PassReport } from './native/addon';
 import type { Operation } from './operation';
 import { sideBySide } from './side-by-side';
 
+/** What `stream` reports of an image on the way. */
 export type GenerationEvent =
   | {
+      /** After each pass. */
       type: 'progress';
       /** Index of the image, 0 to count - 1. */
       image: number;
       /** Tokens that are final. */
       committed: number;
+      /** Tokens of the image. */
       total: number;
+      /** Passes made so far. */
       passes: number;
     }
   | {
+      /** Every `previewEvery` passes. */
       type: 'preview';
+      /** Index of the image, 0 to count - 1. */
       image: number;
       /** Committed tokens, then the drafts of the window, then blank. */
       pixels: RgbImage;
+      /** Tokens that are final. */
       committed: number;
     }
   | {
+      /** Once, at the end. */
       type: 'completed';
+      /** Index of the image, 0 to count - 1. */
       image: number;
+      /** The picture. */
       pixels: RgbImage;
+      /** Token ids, rows x columns of the raster. */
       tokens: Int32Array;
+      /** What it cost. */
       stats: Statistics;
     };
 

@@ -1,5 +1,19 @@
 import { stripVTControlCharacters, types } from 'node:util';
 
+export const ERROR_CODES = [
+  'ERR_ARGUMENT',
+  'ERR_MODEL',
+  'ERR_ADDON',
+  'ERR_RUNTIME',
+  'ERR_NUMERICS',
+  'ERR_STATE',
+  'ERR_ABORTED',
+  'ERR_OUTPUT',
+  'ERR_DEVICE',
+  'ERR_MEMORY',
+  'ERR_INTERNAL',
+] as const;
+
 /**
  * What kind of failure an `Sjd2Error` is; stable from version to version.
  *
@@ -17,20 +31,6 @@ import { stripVTControlCharacters, types } from 'node:util';
  * | ERR_MEMORY     | not enough memory                                               |
  * | ERR_INTERNAL   | a defect of ours: please report it                              |
  */
-export const ERROR_CODES = [
-  'ERR_ARGUMENT',
-  'ERR_MODEL',
-  'ERR_ADDON',
-  'ERR_RUNTIME',
-  'ERR_NUMERICS',
-  'ERR_STATE',
-  'ERR_ABORTED',
-  'ERR_OUTPUT',
-  'ERR_DEVICE',
-  'ERR_MEMORY',
-  'ERR_INTERNAL',
-] as const;
-
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /**

@@ -19,16 +19,19 @@ import {
   type SamplerOptions,
 } from './options';
 
+/** How `stream` draws, and what it reports. */
 export interface StreamOptions extends GenerateOptions {
   /** A preview event every so many passes; 0 for none. Default 0. */
   previewEvery?: number;
 }
 
+/** The images of one call of `generate`. */
 export interface GenerateResult {
   /** One entry per image, in the order of the seeds. */
   images: RgbImage[];
   /** Token ids, rows x columns of the raster. */
   tokens: Int32Array[];
+  /** What each image cost. */
   stats: Statistics[];
 }
 
@@ -179,7 +182,12 @@ export class ImageModel {
     tokens: Int32Array,
     sampler: SamplerOptions = {},
     options: { signal?: AbortSignal } = {},
-  ): Promise<{ nll: Float64Array; mean: number }> {
+  ): Promise<{
+    /** Of each token, in raster order. */
+    nll: Float64Array;
+    /** Over the image. */
+    mean: number;
+  }> {
     const operation = this.operations.begin(checkSignal(options.signal));
     const resolved = resolveSampler(sampler, this.manifest);
     if (resolved.temperature === 0) {
@@ -230,6 +238,7 @@ export class ImageModel {
     this.engine.model.tables.text.dispose();
   }
 
+  /** `dispose`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }

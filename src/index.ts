@@ -27,9 +27,9 @@ export type {
   GraphsByRows,
   ImageRaster,
   Manifest,
+  ManifestDenoising,
   ManifestFile,
   ManifestFiles,
-  NoiseSchedule,
   TemplatePrompt,
   WordsPrompt,
 } from './model/manifest-types';

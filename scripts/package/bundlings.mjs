@@ -116,7 +116,7 @@ function checkForgotten(project) {
     cwd: project,
     encoding: 'utf8',
   });
-  if (!/ERR_ADDON|a bundler has moved its code/.test(stderr)) {
+  if (!/ERR_ADDON/.test(stderr) || !stderr.includes('a bundler has moved its code')) {
     throw new Error(`Bundled without external it should say so, and says:\n${stderr}`);
   }
 }
@@ -134,8 +134,8 @@ async function trace(project, deployed) {
 
 /**
  * An Electron application: packed with the documented glob. Electron itself is not run (npm has only
- * its installer); what its file system shows is laid out instead: JavaScript inside app.asar can be
- * read, while native files there have no bytes that native code could read.
+ * its installer); what it shows to a program is laid out instead: inside app.asar JavaScript can be read
+ * and addons can be loaded, while what native code opens by itself has no bytes there.
  */
 async function electron(project, deployed) {
   const asar = require('@electron/asar');
@@ -148,8 +148,7 @@ async function electron(project, deployed) {
   cpSync(project, archive, { recursive: true });
   for (const file of readdirSync(archive, { recursive: true, encoding: 'utf8' })) {
     const place = join(archive, file);
-    if (!/\.(node|so\.1|onnx|weights|safetensors)$/.test(file) || !statSync(place).isFile())
-      continue;
+    if (!/\.(so\.1|onnx|weights|safetensors)$/.test(file) || !statSync(place).isFile()) continue;
     writeFileSync(place, '');
   }
   return join('app.asar', 'commonjs.cjs');

@@ -91,7 +91,7 @@ export interface Manifest {
   /** Defaults of `generate`. */
   sampler: Required<SamplerOptions>;
   /** The noise levels the weights were fine-tuned for, or null: then `sjd2` cannot be used. */
-  denoising: NoiseSchedule | null;
+  denoising: ManifestDenoising | null;
   /** How keys and values lie in memory. */
   cache: {
     /** Each row of a pass has a cache of its own. */
@@ -128,7 +128,7 @@ export interface ImageRaster {
 }
 
 /** The noise levels that the weights of a model were fine-tuned for. */
-export interface NoiseSchedule {
+export interface ManifestDenoising {
   /** Karras and others, arXiv 2206.00364, equation 5. */
   schedule: 'karras';
   /** Trained levels N. */

@@ -77,7 +77,8 @@ function runningLibc(): string | undefined {
   return report?.header ? (report.header.glibcVersionRuntime ?? 'musl') : undefined;
 }
 
-function isOurs(root: string): boolean {
+/** Whether a folder is that of sjd2, and not one where a bundler put its code. */
+export function isOurs(root: string): boolean {
   try {
     return JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).name === 'sjd2';
   } catch {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { Sjd2Error } from '../errors';
 import type { Addon } from './addon';
-import { explain, surroundings } from './addon-failure';
+import { explain, isOurs, surroundings } from './addon-failure';
 import { unpacked } from './asar';
 
 /** The package's own folder: two levels up from src/native and from dist/native alike. */
@@ -42,6 +42,8 @@ let loaded: LoadedAddon | undefined;
 export function loadAddon(): LoadedAddon {
   if (loaded) return loaded;
   try {
+    // Bundled code may find the platform's package all the same, but no model and nothing else of ours.
+    if (!isOurs(PACKAGE_ROOT)) throw new Error('there is no package.json of sjd2');
     loaded = built() ?? fromPlatformPackage();
   } catch (error) {
     throw new Sjd2Error('ERR_ADDON', explain(error as Error, surroundings(PACKAGE_ROOT)), {
