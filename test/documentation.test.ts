@@ -3,7 +3,7 @@
  * and a comment behind `console.log(...)` is what it prints; commands of sjd2 are run; of what takes
  * too long to run here, the script or file has to be there.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -94,16 +94,25 @@ describe('a block of code', () => {
     for (const { text } of blocks) JSON.parse(text);
   });
 
+  /** With a model that a reader has and we have not, its options have to be right all the same. */
+  function runCli(...args: string[]): void {
+    const program = path.join(PACKAGE_ROOT, 'bin', 'sjd2.js');
+    const options = { cwd: project, encoding: 'utf8' } as const;
+    const { status, stderr } = spawnSync(process.execPath, [program, ...args], options);
+    const model = args[args.indexOf('--model') + 1] ?? '';
+    if (args.includes('--model') && !existsSync(path.join(project, model))) {
+      expect(stderr).toMatch(/^sjd2: Expected model to be one of .* but found no /);
+    } else expect({ args, status, stderr }).toMatchObject({ status: 0 });
+  }
+
   /** Runs what takes seconds; of the rest, what it names has to exist. */
   function tryCommand(command: string): void {
     const words = (command.match(/"[^"]*"|\S+/g) ?? []).map((word) => word.replace(/^"|"$/g, ''));
     while (/^[A-Z_]+=/.test(words[0] ?? '')) words.shift();
     const [program, first, ...rest] = words as [string, string, ...string[]];
-    const cli = path.join(PACKAGE_ROOT, 'bin', 'sjd2.js');
     const { scripts } = JSON.parse(read('package.json'));
-    if (program === 'sjd2') node(cli, first, ...rest);
-    else if (program === 'npx' && first === 'sjd2') node(cli, ...rest);
-    else if (program === 'node' && first === 'bin/sjd2.js') node(cli, ...rest);
+    if (program === 'sjd2') runCli(first, ...rest);
+    else if (/^(npx sjd2|node bin\/sjd2.js)$/.test(`${program} ${first}`)) runCli(...rest);
     else if (program === 'npm' && first === 'run')
       expect(scripts).toHaveProperty([rest[0] as string]);
     else if (program === 'npm') expect(['ci', 'test', 'install', 'audit']).toContain(first);

@@ -17,15 +17,15 @@ GenerateOptions: count?, coupling?, decoder?, initial?, levels?, relaxed?, seed?
 GenerateResult: images, stats, tokens
 GenerationEvent: progress | preview | completed
 GraphsByRows: '1'?, '2'?
-ImageGenerator: [Symbol.asyncDispose], decodeTokens, device, deviceReason, dispose, folder, generate, manifest, precision, runtime, score, sha256, stream, unknownWords
+ImageModel: [Symbol.asyncDispose], decodeTokens, device, deviceReason, dispose, folder, generate, manifest, precision, runtime, score, sha256, stream, unknownWords
 ImageRaster: columns, height, rows, vocabulary, width
 InitialName: noise | uniform | left | up
 LoadOptions: device?, onProgress?, precision?, signal?, threads?, verify?
 LoadProgress: loaded, stage, total
 Manifest: attribution, cache, denoising, description, family?, files, format, headSize, heads, hiddenSize, image, kvHeads, layers, license, maxLength, name, prompt, sampler, version
+ManifestDenoising: levels, rho, schedule, sigmaMax, sigmaMin, steps
 ManifestFile: path, sha256
 ManifestFiles: decoder, halfDecoder?, imageDecoder, tables, tokenizer, weights
-NoiseSchedule: levels, rho, schedule, sigmaMax, sigmaMin, steps
 RgbImage: data, fromPNG, fromPlanes, height, paste, save, toPNG, toPNGAsync, upscale, width
 RuntimeInfo: path, providers, version
 SamplerOptions: guidance?, temperature?, topK?, topP?
@@ -42,11 +42,11 @@ shippedModels
 const KERNELS = `
 EmbeddingTable: embedding, mean, std
 KernelWindow: capacity, count, first
-NoiseLevels: alpha, sigma, tau
-NoiseOptions: drafts, fed?, freshFrom?, level, levels, out, rowStride?, rows?, seed?, table, window, z
-RefineOptions: drafts, level, levels, table, window, z
-Verdict: commit, kept, passed
-VerifyOptions: coupling?, drafts, guidance?, kept?, laws?, level, logits, pass?, passableLevel?, rows?, seed?, temperature?, topK?, topP?, type?, vocabulary, window
+NoiseOptions: drafts, fed?, freshFrom?, level, out, rowStride?, rows?, schedule, seed?, table, window, z
+NoiseSchedule: alpha, sigma, tau
+RefineOptions: drafts, level, schedule, table, window, z
+Verdict: accepted, committed, kept
+VerifyOptions: coupling?, drafts, guidance?, kept?, laws?, level, logits, pass?, relaxed?, rows?, seed?, temperature?, topK?, topP?, type?, vocabulary, window
 initialLaw
 noise
 noiseAsync
