@@ -85,9 +85,10 @@ export class Drawing {
    * it has.
    */
   threadsFor(count: number): number {
-    const { device, resources } = this.engine;
+    const { device, model, resources } = this.engine;
     const { threads, weightBytes } = resources;
-    const splits = count > 1 && device === 'cpu' && weightBytes <= SECOND_COPY_BYTES;
+    const small = weightBytes <= SECOND_COPY_BYTES && !model.published;
+    const splits = count > 1 && device === 'cpu' && small;
     return threads === 0 && splits ? 1 : threads;
   }
 

@@ -13,6 +13,7 @@ import {
 } from './native/addon';
 import type { Operation } from './operation';
 import type { DecodingOptions, Sampler } from './options';
+import type { Arithmetic } from './verification/windows';
 
 /** A prompt's input rows [length, d] of each row, one behind the other, the begin token included. */
 interface PromptRows {
@@ -41,6 +42,8 @@ export class Engine {
       threads: number;
       /** Of the files that hold the transformer. */
       weightBytes: number;
+      /** How much its logits may be rounded. */
+      arithmetic: Arithmetic;
     },
   ) {}
 
@@ -66,6 +69,16 @@ export class Engine {
     const sequences = rows === 2 ? [ids, prompts.unconditional(ids)] : [ids];
     const lengths = Int32Array.from(sequences, (sequence) => sequence.length);
     return { embeddings: await tables.text.rows(sequences.flat()), lengths };
+  }
+
+  /** A prompt that says nothing in particular: other words in every position and row. */
+  async readAny(rows: number): Promise<PromptRows> {
+    const { manifest, tables, rowEnd } = this.model;
+    const ends = (manifest.image.rows * rowEnd.length) / manifest.hiddenSize;
+    const length = Math.min(8, manifest.maxLength - this.tokensPerImage - ends);
+    const ids = Array.from({ length: rows * length }, (_, i) => i % tables.text.vocabulary);
+    const lengths = new Int32Array(rows).fill(length);
+    return { embeddings: await tables.text.rows(ids), lengths };
   }
 
   private settings(

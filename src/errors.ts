@@ -5,6 +5,7 @@ export const ERROR_CODES = [
   'ERR_MODEL',
   'ERR_ADDON',
   'ERR_RUNTIME',
+  'ERR_VERIFY',
   'ERR_NUMERICS',
   'ERR_STATE',
   'ERR_ABORTED',
@@ -23,6 +24,7 @@ export const ERROR_CODES = [
  * | ERR_MODEL      | the model package is missing, damaged or contradicts itself     |
  * | ERR_ADDON      | the native addon could not be loaded                            |
  * | ERR_RUNTIME    | ONNX Runtime is missing or refused something                    |
+ * | ERR_VERIFY     | passes contradict each other: a wrong graph or ONNX Runtime     |
  * | ERR_NUMERICS   | the model produced NaN, or a row of logits without a finite one |
  * | ERR_STATE      | used while busy, finished or disposed                           |
  * | ERR_ABORTED    | the AbortSignal fired (the error's name is `AbortError`)        |

@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { type Driver, plainDecoding } from './decoding/driver';
 import type { Statistics } from './decoding/statistics';
 import { Drawing, type GenerationEvent } from './drawing';
 import type { Engine, Task } from './engine';
@@ -18,6 +19,8 @@ import {
   resolveSeed,
   type SamplerOptions,
 } from './options';
+import { type Verification, type VerifyOptions, verify } from './verification/verify';
+import type { Arithmetic } from './verification/windows';
 
 /** How `stream` draws, and what it reports. */
 export interface StreamOptions extends GenerateOptions {
@@ -80,6 +83,11 @@ export class ImageModel {
     return this.engine.model.folder;
   }
 
+  /** @internal How much the transformer's logits may be rounded. */
+  get arithmetic(): Arithmetic {
+    return this.engine.resources.arithmetic;
+  }
+
   /** @internal Loads and checks what images with the model's own sampler are drawn with. */
   async load(signal?: AbortSignal): Promise<void> {
     const rows = this.engine.rowsFor(this.manifest.sampler);
@@ -90,26 +98,9 @@ export class ImageModel {
 
   /** @internal Median seconds of a pass over `window` positions that says nothing in particular. */
   async passSeconds(window: number, passes: number, signal?: AbortSignal): Promise<number> {
-    const sampler = resolveSampler({}, this.manifest);
-    const rows = this.engine.rowsFor(sampler);
-    const operation = this.operations.begin(signal);
-    const length = 8;
-    const ids = new Array<number>(rows * length).fill(0);
-    const embeddings = await operation.run(() => this.engine.model.tables.text.rows(ids));
-    const decoding: DecodingOptions = {
-      decoder: 'sjd',
-      coupling: 'gumbel',
-      window,
-      steps: 1,
-      staggered: false,
-      relaxed: 0,
-      initial: 'uniform',
-      sampler,
-    };
-    const { threads } = this.engine.resources;
-    const prompt = { embeddings, lengths: new Int32Array(rows).fill(length) };
-    const task: Task = { prompt, rows, threads, decoding, operation };
-    const generation = this.engine.open(task, 0n, window);
+    const decoding = plainDecoding(resolveSampler({}, this.manifest), window);
+    const { operation, open } = await this.drive(null, decoding, signal);
+    const generation = open(0n, window);
     try {
       // The first passes allocate, and compile shaders.
       const warm = 2;
@@ -120,6 +111,31 @@ export class ImageModel {
     } finally {
       generation.dispose();
     }
+  }
+
+  /**
+   * @internal For those who drive passes themselves.
+   * @param text The prompt, or null for one that says nothing in particular.
+   */
+  async drive(
+    text: string | null,
+    decoding: DecodingOptions,
+    signal?: AbortSignal,
+  ): Promise<Driver> {
+    const { engine } = this;
+    const { image } = this.manifest;
+    const { sampler } = decoding;
+    const operation = this.operations.begin(signal);
+    const rows = engine.rowsFor(sampler);
+    const prompt = await operation.run(() =>
+      text === null ? engine.readAny(rows) : engine.read(engine.model.prompts.encode(text), rows),
+    );
+    const { threads } = engine.resources;
+    await operation.run(() => engine.native.load(rows, threads));
+    const task: Task = { prompt, rows, threads, decoding, operation };
+    const open = (seed: bigint, capacity: number) => engine.open(task, seed, capacity);
+    const length = engine.tokensPerImage;
+    return { operation, rows, sampler, length, vocabulary: image.vocabulary, open };
   }
 
   /**
@@ -201,16 +217,7 @@ export class ImageModel {
     const read = await operation.run(() => this.engine.read(ids, rows));
     const { threads } = this.engine.resources;
     await operation.run(() => this.engine.native.load(rows, threads));
-    const decoding: DecodingOptions = {
-      decoder: 'sjd',
-      coupling: 'maximal',
-      window: SCORE_WINDOW,
-      steps: 1,
-      staggered: false,
-      relaxed: 0,
-      initial: 'uniform',
-      sampler: resolved,
-    };
+    const decoding = { ...plainDecoding(resolved, SCORE_WINDOW), coupling: 'maximal' as const };
     const task: Task = { prompt: read, rows, threads, decoding, operation };
     const generation = this.engine.open(task, 0n, SCORE_WINDOW);
     try {
@@ -219,6 +226,15 @@ export class ImageModel {
     } finally {
       generation.dispose();
     }
+  }
+
+  /**
+   * Proof on this model, device and ONNX Runtime that windows, decoders and laws are right; `passed` says whether.
+   * Takes as long as some dozen images.
+   * @throws {Sjd2Error} ERR_ARGUMENT, ERR_ABORTED, ERR_NUMERICS, ERR_MEMORY, ERR_STATE.
+   */
+  async verify(options: VerifyOptions = {}): Promise<Verification> {
+    return verify(this, options);
   }
 
   /** Pixels of an image's tokens (rows x columns ids). */

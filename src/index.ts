@@ -42,3 +42,12 @@ export type {
   InitialName,
   SamplerOptions,
 } from './options';
+export type { LawComparison } from './verification/law';
+export type { TokenComparison, TokenDifference } from './verification/tokens';
+export type {
+  Verification,
+  VerifyCheck,
+  VerifyOptions,
+  VerifyProgress,
+} from './verification/verify';
+export type { WindowComparison } from './verification/windows';

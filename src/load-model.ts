@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Engine } from './engine';
 import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
@@ -6,16 +5,21 @@ import { openFastest } from './fastest-device';
 import { ImageModel } from './image-model';
 import { DEFAULT_MODEL, findModel, type ModelPackage, readModelPackage } from './model/package';
 import { isPublished, readPublished } from './model/published';
+import { weightBytes } from './model/weight-bytes';
 import type { DeviceName, ModelSettings } from './native/addon';
 import { autoDevices, checkDevice } from './native/device';
 import { loadAddon } from './native/loader';
 import { openRuntime } from './native/runtime';
 import { boolean, checkFields, checkSignal, integer, oneOf } from './options';
+import { selfCheck } from './verification/self-check';
+import type { Arithmetic } from './verification/windows';
 
 export const DEVICES = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 export const PRECISIONS = ['auto', 'fp32', 'fp16'] as const;
 const MAX_THREADS = 1024;
-const LOAD_FIELDS = ['device', 'precision', 'threads', 'verify', 'signal', 'onProgress'];
+/** Weights of which a CPU makes the ten passes of a self-check within 50 ms. */
+const CHECKED_BYTES = 2 ** 25;
+const LOAD_FIELDS = ['device', 'precision', 'threads', 'verify', 'check', 'signal', 'onProgress'];
 
 /** Where and how a model runs. */
 export interface LoadOptions {
@@ -39,6 +43,11 @@ export interface LoadOptions {
    * Default false.
    */
   verify?: boolean;
+  /**
+   * Compare some passes of a small model with each other, a few milliseconds: a wrong graph or ONNX Runtime is
+   * ERR_VERIFY and not another picture. For larger models there is `model.verify()`. Default true.
+   */
+  check?: boolean;
   /** Ends the loading, which then rejects with an `AbortError`. */
   signal?: AbortSignal;
   /** Called when a stage begins, and once at the end. */
@@ -59,8 +68,8 @@ export interface LoadProgress {
  * Loads a model package from disk; nothing is ever downloaded.
  * @param model Name of a shipped model, a folder with a model.json, or a Janus folder as it is
  *   published for transformers.js (config.json, onnx/). Default `emoji`.
- * @throws {Sjd2Error} ERR_MODEL for a missing or damaged package, ERR_DEVICE, ERR_ADDON,
- *   ERR_RUNTIME, ERR_ARGUMENT.
+ * @throws {Sjd2Error} ERR_MODEL for a missing or damaged package, ERR_VERIFY for a small one whose passes contradict
+ *   each other (a wrong graph or ONNX Runtime), ERR_DEVICE, ERR_ADDON, ERR_RUNTIME, ERR_ARGUMENT.
  */
 export async function loadModel(
   model: string = DEFAULT_MODEL,
@@ -71,6 +80,7 @@ export async function loadModel(
   const precision = oneOf('precision', options.precision ?? 'auto', PRECISIONS);
   const threads = integer('threads', options.threads ?? 0, 0, MAX_THREADS);
   const verify = boolean('verify', options.verify ?? false);
+  const check = boolean('check', options.check ?? true);
   const signal = checkSignal(options.signal);
   const { onProgress } = options;
   if (onProgress !== undefined && typeof onProgress !== 'function') {
@@ -91,15 +101,24 @@ export async function loadModel(
       ? await readPublished(folder, openGraph)
       : await readModelPackage(folder, verify, signal);
     report('graphs', 1);
-    const resources = { threads, weightBytes: await weightBytes(contents) };
+    const bytes = await weightBytes(contents);
     const open = async (place: DeviceName, half: boolean) => {
       const options = nativeOptions(contents, half, runtime.path, place, threads);
       const native = new addon.Model(options);
       const computes = half ? 'fp16' : 'fp32';
-      const engine = new Engine(contents, native, place, resources);
+      const arithmetic = arithmeticOf(contents, half);
+      const engine = new Engine(contents, native, place, {
+        threads,
+        weightBytes: bytes,
+        arithmetic,
+      });
       const model = new ImageModel(engine, runtime, computes);
       try {
         await model.load(signal);
+        // On a GPU the addon has compared wide and narrow passes already (native/decode/provider_check.h).
+        if (check && place === 'cpu' && bytes <= CHECKED_BYTES) {
+          await selfCheck(model, `${contents.folder} on ONNX Runtime ${runtime.version}`, signal);
+        }
         return model;
       } catch (error) {
         await model.dispose();
@@ -134,13 +153,9 @@ export async function loadModel(
   }
 }
 
-/** Of the decoder's graph and its external data; graphs of transformers.js are no small model's. */
-async function weightBytes({ manifest, files, published }: ModelPackage): Promise<number> {
-  if (published) return Number.POSITIVE_INFINITY;
-  const { decoder, weights } = manifest.files;
-  const held = [weights, decoder['1'] ?? decoder['2']].flat().filter((file) => file !== undefined);
-  const sizes = await Promise.all(held.map((file) => stat(files.pathOf(file))));
-  return sizes.reduce((sum, { size }) => sum + size, 0);
+function arithmeticOf({ files, published }: ModelPackage, half: boolean): Arithmetic {
+  if (files.quantised) return 'quantised';
+  return half || published?.half ? 'fp16' : 'fp32';
 }
 
 function computesInHalf(

@@ -12,15 +12,16 @@ Attribution: license, name, source, url?
 CouplingName: gumbel | maximal | independent
 DecoderName: ar | jacobi | sjd | sjd2
 DeviceName: cpu | webgpu | cuda
-ErrorCode: ERR_ARGUMENT | ERR_MODEL | ERR_ADDON | ERR_RUNTIME | ERR_NUMERICS | ERR_STATE | ERR_ABORTED | ERR_OUTPUT | ERR_DEVICE | ERR_MEMORY | ERR_INTERNAL
+ErrorCode: ERR_ARGUMENT | ERR_MODEL | ERR_ADDON | ERR_RUNTIME | ERR_VERIFY | ERR_NUMERICS | ERR_STATE | ERR_ABORTED | ERR_OUTPUT | ERR_DEVICE | ERR_MEMORY | ERR_INTERNAL
 GenerateOptions: count?, coupling?, decoder?, initial?, levels?, relaxed?, seed?, signal?, steps?, window?
 GenerateResult: images, stats, tokens
 GenerationEvent: progress | preview | completed
 GraphsByRows: '1'?, '2'?
-ImageModel: [Symbol.asyncDispose], decodeTokens, device, deviceReason, dispose, folder, generate, manifest, precision, runtime, score, sha256, stream, unknownWords
+ImageModel: [Symbol.asyncDispose], decodeTokens, device, deviceReason, dispose, folder, generate, manifest, precision, runtime, score, sha256, stream, unknownWords, verify
 ImageRaster: columns, height, rows, vocabulary, width
 InitialName: noise | uniform | left | up
-LoadOptions: device?, onProgress?, precision?, signal?, threads?, verify?
+LawComparison: chiSquare, images, outside, tokens
+LoadOptions: check?, device?, onProgress?, precision?, signal?, threads?, verify?
 LoadProgress: loaded, stage, total
 Manifest: attribution, cache, denoising, description, family?, files, format, headSize, heads, hiddenSize, image, kvHeads, layers, license, maxLength, name, prompt, sampler, version
 ManifestDenoising: levels, rho, schedule, sigmaMax, sigmaMin, steps
@@ -33,6 +34,13 @@ Sjd2Error: code
 Statistics: accepted, committedPerPass, imageSeconds, kernelSeconds, modelSeconds, passes, redrawn, seconds, seed, tokens, tokensPerPass, windowPerPass
 StreamOptions: previewEvery?
 TemplatePrompt: kind, template, unconditional
+TokenComparison: difference, same, seed
+TokenDifference: margin, position, tokens
+Verification: checks, passed, seconds
+VerifyCheck: allowed, found, law?, name, passed, tokens?, windows?
+VerifyOptions: images?, onProgress?, prompt?, samples?, signal?, tokens?
+VerifyProgress: check, done
+WindowComparison: committed, difference, guided, width
 WordsPrompt: begin, kind, length, pad, unconditional, unknown
 contactSheet
 loadModel

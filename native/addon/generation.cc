@@ -98,6 +98,7 @@ Napi::Function GenerationHandle::define(Napi::Env env) {
   return DefineClass(env, kName,
                      {InstanceMethod<&GenerationHandle::passes>("passes"),
                       InstanceMethod<&GenerationHandle::score>("score"),
+                      InstanceMethod<&GenerationHandle::trace>("trace"),
                       InstanceMethod<&GenerationHandle::drafts>("drafts"),
                       InstanceMethod<&GenerationHandle::dispose>("dispose")});
 }
@@ -187,6 +188,27 @@ Napi::Value GenerationHandle::score(const Napi::CallbackInfo& info) {
   return PromiseWorker<std::vector<double>>::run(
       info.Env(), "sjd2.score", [core, tokens] { return core->generation->score(tokens); },
       [](Napi::Env env, std::vector<double>& nll) { return to_array(env, nll); },
+      [this] {
+        busy_ = false;
+        Unref();
+      },
+      [core] { core->interrupt->fire(); });
+}
+
+// trace(prefix: Int32Array, drafts: Int32Array): Promise<Float32Array>
+Napi::Value GenerationHandle::trace(const Napi::CallbackInfo& info) {
+  check(info);
+  const auto core = idle(info.Env());
+  const auto prefix = copy_array<int32_t>(info[0], "prefix");
+  const auto drafts = copy_array<int32_t>(info[1], "drafts");
+  busy_ = true;
+  Ref();
+  return PromiseWorker<std::vector<float>>::run(
+      info.Env(), "sjd2.trace",
+      [core, prefix, drafts] {
+        return core->generation->trace(prefix, drafts, core->model->download());
+      },
+      [](Napi::Env env, std::vector<float>& logits) { return to_array(env, logits); },
       [this] {
         busy_ = false;
         Unref();

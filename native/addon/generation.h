@@ -35,6 +35,7 @@ class GenerationHandle : public Tagged<GenerationHandle> {
   std::shared_ptr<Core> idle(Napi::Env env) const;  // throws when disposed or in mid-pass
   Napi::Value passes(const Napi::CallbackInfo& info);
   Napi::Value score(const Napi::CallbackInfo& info);
+  Napi::Value trace(const Napi::CallbackInfo& info);
   Napi::Value drafts(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 

@@ -88,6 +88,12 @@ std::optional<DecoderShape> ModelCore::loaded_shape(int32_t rows, int32_t thread
 
 WindowFactory ModelCore::windows() const { return placement_.ready()->windows(); }
 
+Download ModelCore::download() const {
+  return [placement = placement_.ready()](void* host, const void* device, size_t bytes) {
+    placement->download(host, device, bytes);
+  };
+}
+
 void ModelCore::load(int32_t rows, int32_t threads) {
   if (language_model_path.empty()) {
     load_decoder(rows, threads);

@@ -11,6 +11,7 @@
 #include "addon/lazy.h"
 #include "addon/setup.h"
 #include "decode/growing_transformer.h"
+#include "decode/logits.h"
 #include "decode/onnx_transformer.h"
 #include "decode/placement.h"
 
@@ -46,6 +47,8 @@ struct ModelCore {
   std::optional<DecoderShape> loaded_shape(int32_t rows, int32_t threads);
   // For a generation, after `load`.
   WindowFactory windows() const;
+  // From where the transformer runs; after `load`.
+  Download download() const;
 
  private:
   std::unique_ptr<Placement> place() const;

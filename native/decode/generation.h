@@ -27,6 +27,7 @@
 #include <memory>
 #include <vector>
 
+#include "decode/logits.h"
 #include "decode/sequence_plan.h"
 #include "decode/transformer.h"
 #include "decode/window_state.h"
@@ -107,6 +108,14 @@ class Generation {
   // sampler: teacher-forced, `capacity` tokens a pass. For a fresh generation only.
   std::vector<double> score(const std::vector<int32_t>& tokens);
 
+  // For checks of a model: the logits [rows, drafts + 1, vocabulary], in host memory, of a pass
+  // that feeds `drafts` behind the committed tokens `prefix`, which replace what was committed. The
+  // last logits are those behind the last draft. Keys and values of the prefix are what earlier
+  // traces fed at its positions, right or wrong: so it may be no longer than the last one's prefix,
+  // drafts and one. For a generation that makes no passes.
+  std::vector<float> trace(const std::vector<int32_t>& prefix, const std::vector<int32_t>& drafts,
+                           const Download& download);
+
   bool done() const { return committed() == settings_.length; }
   int32_t committed() const { return static_cast<int32_t>(tokens_.size()); }
   const std::vector<int32_t>& tokens() const { return tokens_; }
@@ -142,6 +151,7 @@ class Generation {
   std::vector<int32_t> drafts_;  // of the open positions: a ring like the window's, on the host
   int32_t entered_ = 0;
   uint32_t pass_ = 0;
+  int32_t traced_ = 0;  // the longest prefix that the next trace may have
 };
 
 }  // namespace sjd2

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "decode/logits.h"
 #include "decode/run_buffers.h"
-#include "kernels/half.h"
 #include "kernels/philox.h"
 
 namespace sjd2 {
@@ -60,17 +60,10 @@ class Trial {
                        floats * sizeof(float));
     }
     buffers_.run(interrupt_, InputRows::consecutive(shape_.rows, cached, count, 0));
-    std::vector<float> logits(size_t(shape_.rows) * count * shape_.vocabulary);
-    if (shape_.logits == ElementType::F32) {
-      placement.download(logits.data(), buffers_.logits(), logits.size() * sizeof(float));
-    } else {
-      std::vector<uint16_t> halves(logits.size());
-      placement.download(halves.data(), buffers_.logits(), halves.size() * sizeof(uint16_t));
-      std::transform(halves.begin(), halves.end(), logits.begin(), [&](uint16_t half) {
-        return shape_.logits == ElementType::F16 ? from_f16(half) : from_bf16(half);
-      });
-    }
-    return logits;
+    return host_logits(buffers_.logits(), size_t(shape_.rows) * count * shape_.vocabulary,
+                       shape_.logits, [&](void* host, const void* device, size_t bytes) {
+                         placement.download(host, device, bytes);
+                       });
   }
 
   const OnnxDecoder& decoder_;

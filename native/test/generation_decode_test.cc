@@ -1,6 +1,7 @@
 // TESTING 1b, 1c and the state of a generation: what holds exactly, whatever the window.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <string>
 #include <vector>
@@ -90,6 +91,38 @@ TEST("the widths may change from pass to pass") {
     for (int32_t i = 0; !generation->done(); ++i) generation->pass({1 + i * 7 % 16, 0});
     CHECK(generation->tokens() == expected);
   }
+}
+
+TEST("a trace is what single steps say, behind any other trace") {
+  const DecoderSetup setup{"trace", 8, Coupling::Gumbel, Initial::Uniform};
+  const auto generation = make_generation(wide_toy(), kLength, setup, kSampler, 4, cpu::kernels);
+  const Download copy = [](void* to, const void* from, size_t bytes) {
+    std::memcpy(to, from, bytes);
+  };
+  std::vector<int32_t> tokens;
+  for (int32_t i = 0; i < 12; ++i) tokens.push_back(i * 11 % 64);
+  const auto part = [&](size_t from, size_t to) {
+    return std::vector<int32_t>(tokens.begin() + from, tokens.begin() + to);
+  };
+  const auto trace = [&](size_t prefix, const std::vector<int32_t>& drafts) {
+    return generation->trace(part(0, prefix), drafts, copy);
+  };
+  CHECK_EQUAL(code_of([&] { trace(1, {}); }), std::string(codes::kArgument));
+  trace(0, part(0, 5));
+  std::vector<std::vector<float>> steps;
+  for (size_t i = 0; i < 7; ++i) steps.push_back(trace(5 + i, {}));
+  trace(5, {1, 2, 3, 4, 5, 6, 7});  // rejected
+  const std::vector<float> window = trace(5, part(5, 11));
+  const size_t vocabulary = 64, width = 7;
+  for (size_t row = 0; row < 2; ++row) {
+    for (size_t j = 0; j < width; ++j) {
+      const auto begin = window.begin() + (row * width + j) * vocabulary;
+      const auto expected = steps[j].begin() + row * vocabulary;
+      CHECK(std::equal(begin, begin + vocabulary, expected));
+    }
+  }
+  CHECK_EQUAL(code_of([&] { trace(5, {0, 0, 0, 0, 0, 0, 0, 0}); }), std::string(codes::kArgument));
+  CHECK_EQUAL(code_of([&] { trace(5, {64}); }), std::string(codes::kArgument));
 }
 
 // What refine got at the first refinement of every position: kernels are plain functions, so the

@@ -25,6 +25,7 @@ import { interruptible } from './interrupt';
 import { outputPaths } from './output-path';
 import { createProgress } from './progress';
 import { drawingReport, printJson, runReport } from './report';
+import { formatTable } from './table';
 
 interface CompareFlags extends GenerationFlags, ModelFlags {
   output?: string;
@@ -182,15 +183,5 @@ function table(drawings: Drawing[], path: string): string {
       same === undefined ? '-' : `${same} of ${tokens.length}`,
     ]);
   }
-  const widths = (rows[0] as string[]).map((_, i) =>
-    Math.max(...rows.map((row) => (row[i] as string).length)),
-  );
-  const lines = rows.map((row) =>
-    row
-      .map((cell, i) =>
-        i === 0 ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number),
-      )
-      .join('  '),
-  );
-  return [...lines, '', path].join('\n');
+  return [formatTable(rows), '', path].join('\n');
 }

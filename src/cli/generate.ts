@@ -70,7 +70,11 @@ async function generate(prompt: string, flags: GenerateFlags): Promise<void> {
 }
 
 /** The model of the flags; the library checks every value. A large one takes its time, so that is said. */
-export async function loadShown(flags: ModelFlags, signal: AbortSignal): Promise<ImageModel> {
+export async function loadShown(
+  flags: ModelFlags,
+  signal: AbortSignal,
+  options: LoadOptions = {},
+): Promise<ImageModel> {
   const { device, precision, threads, verify } = flags;
   const progress = createProgress();
   progress.wait(`loading ${shown(flags.model, LONGEST_WORD)}`);
@@ -81,6 +85,7 @@ export async function loadShown(flags: ModelFlags, signal: AbortSignal): Promise
       threads,
       verify,
       signal,
+      ...options,
     } as LoadOptions);
   } finally {
     progress.stop();

@@ -30,8 +30,16 @@ function numericOr(word: string): (text: string) => number | string {
   return (text) => (text === word ? text : numeric(text));
 }
 
+/** What commander collects from `addSamplerOptions`. */
+export interface SamplerFlags {
+  guidance?: number | string;
+  temperature?: number | string;
+  topK?: number | string;
+  topP?: number | string;
+}
+
 /** What commander collects from `addGenerationOptions`; unchecked, hence `never` to the library. */
-export interface GenerationFlags {
+export interface GenerationFlags extends SamplerFlags {
   coupling?: string;
   window?: number | string;
   steps?: number | string;
@@ -39,10 +47,6 @@ export interface GenerationFlags {
   relaxed?: number | string;
   initial?: string;
   seed?: number | bigint | string;
-  guidance?: number | string;
-  temperature?: number | string;
-  topK?: number | string;
-  topP?: number | string;
 }
 
 /** What commander collects from `addModelOptions`. */
@@ -57,7 +61,7 @@ export interface ModelFlags {
 export const decoderHelp = `${DECODERS.join(', ')} (default: sjd2 if the model can, else sjd)`;
 
 export function addGenerationOptions(command: Command): Command {
-  return command
+  command
     .option('--coupling <name>', `${COUPLING_NAMES.join(', ')} (default: gumbel)`)
     .option(
       '--window <n>',
@@ -78,7 +82,12 @@ export function addGenerationOptions(command: Command): Command {
       `${INITIAL_NAMES.join(', ')}: what a position starts from (default: noise for sjd2, left ` +
         'for sjd and jacobi)',
     )
-    .option('--seed <n>', 'same seed, same picture (default: 0)', seedOf)
+    .option('--seed <n>', 'same seed, same picture (default: 0)', seedOf);
+  return addSamplerOptions(command);
+}
+
+export function addSamplerOptions(command: Command): Command {
+  return command
     .option('--guidance <s>', "classifier-free guidance, 1 is none (default: the model's)", numeric)
     .option('--temperature <t>', "0 is greedy (default: the model's)", numeric)
     .option('--top-k <k>', "keep the k likeliest tokens, 0 is all (default: the model's)", numeric)

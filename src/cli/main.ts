@@ -5,6 +5,7 @@ import { compareCommand } from './compare';
 import { EXIT, fail } from './failure';
 import { generateCommand } from './generate';
 import { infoCommand } from './info';
+import { verifyCommand } from './verify';
 
 const { version } = require('../../package.json') as { version: string };
 
@@ -43,11 +44,12 @@ function createProgram(): Command {
 Examples:
   sjd2 generate "a red apple" -o apple.png
   sjd2 compare "a red apple" -o sheet.png
+  sjd2 verify --model ./my-model
   sjd2 info
 
 Exit codes: ${EXIT.done} done, ${EXIT.failure} failure, ${EXIT.usage} bad usage, ${EXIT.interrupted} interrupted`,
     );
-  for (const command of [generateCommand(), compareCommand(), infoCommand()]) {
+  for (const command of [generateCommand(), compareCommand(), verifyCommand(), infoCommand()]) {
     program.addCommand(command);
   }
   // Commander would end the process itself; here every way out goes through run().

@@ -14,10 +14,11 @@ export interface RunReport {
   model: { name: string; sha256: string };
   device: string;
   precision: string;
-  prompt: string;
+  /** null: the command's own. */
+  prompt: string | null;
 }
 
-export function runReport(model: ImageModel, prompt: string): RunReport {
+export function runReport(model: ImageModel, prompt: string | null): RunReport {
   const { manifest, sha256, device, precision, runtime } = model;
   return {
     version,
@@ -71,6 +72,9 @@ function seedForJson(seed: number | bigint): number | string {
   return seed <= Number.MAX_SAFE_INTEGER ? Number(seed) : String(seed);
 }
 
-export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+export function printJson(
+  value: unknown,
+  replacer?: (key: string, value: unknown) => unknown,
+): void {
+  process.stdout.write(`${JSON.stringify(value, replacer)}\n`);
 }

@@ -16,7 +16,11 @@ const LARGEST_GRAPH = 2 ** 31 - 1;
  * compared with their SHA-256 always; tables and weights, which may take many gigabytes, on request.
  */
 export class PackageFiles {
-  private constructor(private readonly places: ReadonlyMap<string, string>) {}
+  private constructor(
+    private readonly places: ReadonlyMap<string, string>,
+    /** The decoder's graphs multiply in fewer bits than floats have. */
+    readonly quantised: boolean,
+  ) {}
 
   /**
    * @param verify Compare tables and weights too.
@@ -36,24 +40,27 @@ export class PackageFiles {
     const { decoder, halfDecoder, imageDecoder, tokenizer } = manifest.files;
     const decoders = [...Object.values(decoder), ...Object.values(halfDecoder ?? {})];
     const known = new Set(places.values());
+    let quantised = false;
     for (const file of files) {
       const place = places.get(file.path) as string;
       if (file === imageDecoder) {
         await readGraph(place, file, known);
       } else if (decoders.includes(file)) {
-        checkHeads(place, await readGraph(place, file, known), manifest.heads);
+        const facts = await readGraph(place, file, known);
+        checkHeads(place, facts, manifest.heads);
+        quantised ||= facts.quantised;
       } else if (verify || file === tokenizer) {
         const hash = createHash('sha256');
         await pipeline(createReadStream(place), hash, { signal });
         compare(place, file, hash.digest('hex'));
       }
     }
-    return new PackageFiles(places);
+    return new PackageFiles(places, quantised);
   }
 
   /** Files that nobody has listed with hashes, by the names that a manifest gives them. */
-  static unchecked(places: ReadonlyMap<string, string>): PackageFiles {
-    return new PackageFiles(places);
+  static unchecked(places: ReadonlyMap<string, string>, quantised: boolean): PackageFiles {
+    return new PackageFiles(places, quantised);
   }
 
   /** Where one of the manifest's files really lies. */

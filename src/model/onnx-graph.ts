@@ -8,6 +8,8 @@ export interface GraphFacts {
   externalData: string[];
   /** Query heads of its GroupQueryAttention nodes; each number once. */
   attentionHeads: number[];
+  /** It multiplies in fewer bits than floats have. */
+  quantised: boolean;
 }
 
 /** Messages of onnx.proto and the fields on the way to tensors, by number. */
@@ -32,6 +34,7 @@ const DEEPEST = 100;
 export function graphFacts(bytes: Buffer): GraphFacts {
   const externalData = new Set<string>();
   const attentionHeads = new Set<number>();
+  let quantised = false;
 
   const walk = (message: Message, from: number, to: number, depth: number): void => {
     if (depth > DEEPEST) throw new Error(`nests deeper than ${DEEPEST} at byte ${from}`);
@@ -48,32 +51,45 @@ export function graphFacts(bytes: Buffer): GraphFacts {
     // Whichever of several values a reader takes, it is among these.
     if (keys.includes('location')) for (const value of values) externalData.add(value);
     if (message === 'node') {
-      const heads = queryHeads(bytes, from, to);
+      const operator = operatorOf(bytes, from, to);
+      if (QUANTISED.test(operator)) quantised = true;
+      const heads = operator === 'GroupQueryAttention' ? queryHeads(bytes, from, to) : undefined;
       if (heads !== undefined) attentionHeads.add(heads);
     }
   };
   walk('model', 0, bytes.length, 0);
-  return { externalData: [...externalData], attentionHeads: [...attentionHeads] };
+  return { externalData: [...externalData], attentionHeads: [...attentionHeads], quantised };
 }
 
-/** The attribute `num_heads` of a GroupQueryAttention node. */
+/** MatMulNBits, MatMulIntegerToFloat, DynamicQuantizeLinear and their like. */
+const QUANTISED = /NBits|Bnb4|Integer|Quantize|^QLinear/;
+
+function operatorOf(bytes: Buffer, from: number, to: number): string {
+  for (const field of fields(bytes, from, to)) {
+    if (field.number === 4 && field.from !== undefined) {
+      return bytes.toString('utf8', field.from, field.to);
+    }
+  }
+  return '';
+}
+
+/** The attribute `num_heads` of a node. */
 function queryHeads(bytes: Buffer, from: number, to: number): number | undefined {
-  const text = (field: Field) => bytes.toString('utf8', field.from, field.to);
   let heads: number | undefined;
-  let isAttention = false;
   for (const field of fields(bytes, from, to)) {
     if (field.from === undefined) continue;
-    if (field.number === 4) isAttention = text(field) === 'GroupQueryAttention';
     if (field.number !== 5) continue;
     let name = '';
     let value = 0;
     for (const part of fields(bytes, field.from, field.to)) {
-      if (part.number === 1 && part.from !== undefined) name = text(part);
+      if (part.number === 1 && part.from !== undefined) {
+        name = bytes.toString('utf8', part.from, part.to);
+      }
       if (part.number === 3 && part.from === undefined) value = part.to;
     }
     if (name === 'num_heads') heads = value;
   }
-  return isAttention ? heads : undefined;
+  return heads;
 }
 
 /** One field: bytes `from` to `to`, or without `from` a number, `to`. */

@@ -40,6 +40,8 @@ export interface ModelPackage {
 export interface PublishedGraphs {
   languageModel: string;
   head: string;
+  /** It computes in fp16. */
+  half: boolean;
 }
 
 /** The models that ship with this package. */

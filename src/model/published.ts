@@ -87,6 +87,7 @@ export async function readPublished(folder: string, openGraph: OpenGraph): Promi
       ['language_model', parts.language_model],
       ['tokenizer', tokenizer],
     ]),
+    /_(quantized|u?int8|q4|q4f16|bnb4)\.onnx$/.test(parts.language_model),
   );
   const { hiddenSize } = manifest;
   const text = new ComputedText(
@@ -104,7 +105,11 @@ export async function readPublished(folder: string, openGraph: OpenGraph): Promi
     mean: new Float32Array(hiddenSize),
     std: new Float32Array(hiddenSize).fill(1),
   };
-  const published = { languageModel: parts.language_model, head: parts.gen_head };
+  const published = {
+    languageModel: parts.language_model,
+    head: parts.gen_head,
+    half: parts.language_model.endsWith('_fp16.onnx'),
+  };
   const sha256 = createHash('sha256')
     .update(JSON.stringify([config, parts]))
     .digest('hex');

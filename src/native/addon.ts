@@ -143,6 +143,12 @@ export interface GenerationHandle {
   passes(window: number, relaxed: number, count: number, seconds: number): Promise<PassReport[]>;
   /** Nats per token of a whole image under the AR law. For a fresh generation only. */
   score(tokens: Int32Array): Promise<Float64Array>;
+  /**
+   * Logits [rows, drafts + 1, vocabulary] of a pass that feeds `drafts` behind the tokens `prefix`, which replace
+   * what was committed. The cache holds what earlier traces fed at the prefix's positions, so the first one has an
+   * empty prefix. For a generation with Gumbel coupling that makes no passes.
+   */
+  trace(prefix: Int32Array, drafts: Int32Array): Promise<Float32Array>;
   /** The open positions' drafts, left to right, -1 where there is none. Between passes only. */
   drafts(): Int32Array;
   /** What is in flight goes on; its memory is freed with it. */
