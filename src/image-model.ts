@@ -113,10 +113,7 @@ export class ImageModel {
     }
   }
 
-  /**
-   * @internal For those who drive passes themselves.
-   * @param text The prompt, or null for one that says nothing in particular.
-   */
+  /** @internal For those who drive passes themselves; without a `text`, behind one that says nothing. */
   async drive(
     text: string | null,
     decoding: DecodingOptions,

@@ -23,7 +23,7 @@ InitialName: noise | uniform | left | up
 LawComparison: chiSquare, images, outside, tokens
 LoadOptions: check?, device?, onProgress?, precision?, signal?, threads?, verify?
 LoadProgress: loaded, stage, total
-Manifest: attribution, cache, denoising, description, family?, files, format, headSize, heads, hiddenSize, image, kvHeads, layers, license, maxLength, name, prompt, sampler, version
+Manifest: attribution, cache, denoising, description, family?, files, format, headSize, heads, hiddenSize, image, kvHeads, layers, license, maxLength, name, prompt, sampler, sequence?, version
 ManifestDenoising: levels, rho, schedule, sigmaMax, sigmaMin, steps
 ManifestFile: path, sha256
 ManifestFiles: decoder, halfDecoder?, imageDecoder, tables, tokenizer, weights
