@@ -15,12 +15,12 @@ const PROMPTS = [
   'a yellow star',
   'a blue car',
   'a green tree',
-  'a pink heart',
-  'a purple umbrella',
+  'a red heart',
+  'a blue umbrella',
   'a house',
   'a cat',
-  'an orange fish',
-  'a black hat',
+  'a blue fish',
+  'a green butterfly',
 ];
 
 const { values: flags, positionals: packages } = parseArgs({
