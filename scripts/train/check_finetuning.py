@@ -28,6 +28,7 @@ import tiny_models
 from caption_tokens import Prompts
 from noise import Levels
 from package_run import Package
+from passes import tokens_per_pass
 from public_models import TEACHABLE
 
 COMMAND = Path(__file__).resolve().parent.parent.parent / "bin/sjd2.js"
@@ -150,6 +151,19 @@ def check_parity(root, package):
         assert unconditional[unconditional >= 0].tolist() == package.prompts(caption)[1]
 
 
+@torch.no_grad()
+def check_simulation(root):
+    """A window of one commits a token a pass. A model that says the same whatever it reads stays with its
+    first drafts: noise comes in and one token is final, then the drafts and one token more."""
+    model = TEACHABLE["janus"](root / "whole/model", Levels()).eval()
+    length, vocabulary = 36, len(model.table)
+    generator = torch.Generator().manual_seed(1)
+    fixed = torch.randn(2, length, vocabulary, generator=generator)
+    for window, passes in ((1, 36), (4, 15), (36, 2)):
+        rate = tokens_per_pass(model, lambda inputs: fixed, 2, length, window, noise=True)
+        assert rate == length / passes, (window, rate)
+
+
 def draw(package, decoder, *flags):
     command = ["node", COMMAND, "generate", "a red fox", "--json"]
     command += ["--model", package, "--decoder", decoder, "--output", package / f"{decoder}.png"]
@@ -183,7 +197,7 @@ def main():
         (root / "janus").mkdir()
         tiny_models.janus(root / "janus")
         write_images(root / "images")
-        for check in (check_resume, check_lora, check_refusals, check_drawing):
+        for check in (check_resume, check_lora, check_refusals, check_simulation, check_drawing):
             check(root)
             print(f"{check.__name__}: passed after {time.monotonic() - start:.0f} s", flush=True)
 
