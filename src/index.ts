@@ -34,6 +34,7 @@ export type {
   WordsPrompt,
 } from './model/manifest-types';
 export { shippedModels } from './model/package';
+export type { PartName, PartType } from './model/part-types';
 export type { DeviceName, RuntimeInfo } from './native/addon';
 export type {
   CouplingName,

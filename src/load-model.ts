@@ -3,7 +3,15 @@ import { Engine } from './engine';
 import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
 import { openFastest } from './fastest-device';
 import { ImageModel } from './image-model';
+import { checkMemory, memoryNeeded } from './model/memory-needed';
 import { DEFAULT_MODEL, findModel, type ModelPackage, readModelPackage } from './model/package';
+import {
+  type PartName,
+  type PartType,
+  PRECISIONS,
+  type Precision,
+  resolvePrecision,
+} from './model/part-types';
 import { isPublished, readPublished } from './model/published';
 import { weightBytes } from './model/weight-bytes';
 import type { DeviceName, ModelSettings } from './native/addon';
@@ -15,7 +23,6 @@ import { selfCheck } from './verification/self-check';
 import type { Arithmetic } from './verification/windows';
 
 export const DEVICES = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
-export const PRECISIONS = ['auto', 'fp32', 'fp16'] as const;
 const MAX_THREADS = 1024;
 /** Weights of which a CPU makes the ten passes of a self-check within 50 ms. */
 const CHECKED_BYTES = 2 ** 25;
@@ -32,10 +39,14 @@ export interface LoadOptions {
   device?: (typeof DEVICES)[number];
   /**
    * What the transformer computes in; its KV cache and logits are of the same type, laws are fp32.
+   *
+   * In a folder as transformers.js publishes it, the type of the files, as its `dtype`: one for all parts or one for
+   * each that is named, such as `{ language_model: 'q4', gen_head: 'fp16' }`. `auto` takes the most exact file.
+   *
    * `auto` is fp16 on a GPU that has it, if the package has such graphs, else fp32. `cuda` takes
    * nothing else (its attention has no fp32 kernel). Default `auto`.
    */
-  precision?: (typeof PRECISIONS)[number];
+  precision?: 'auto' | PartType | Partial<Record<PartName, PartType>>;
   /** Threads inside one operator, 1 to 1024; 0 takes one per physical core. Default 0. */
   threads?: number;
   /**
@@ -69,7 +80,8 @@ export interface LoadProgress {
  * @param model Name of a shipped model, a folder with a model.json, or a Janus folder as it is
  *   published for transformers.js (config.json, onnx/). Default `emoji`.
  * @throws {Sjd2Error} ERR_MODEL for a missing or damaged package, ERR_VERIFY for a small one whose passes contradict
- *   each other (a wrong graph or ONNX Runtime), ERR_DEVICE, ERR_ADDON, ERR_RUNTIME, ERR_ARGUMENT.
+ *   each other (a wrong graph or ONNX Runtime), ERR_MEMORY before memory is taken that is not
+ *   there, ERR_DEVICE, ERR_ADDON, ERR_RUNTIME, ERR_ARGUMENT.
  */
 export async function loadModel(
   model: string = DEFAULT_MODEL,
@@ -77,7 +89,7 @@ export async function loadModel(
 ): Promise<ImageModel> {
   checkFields('options', options, LOAD_FIELDS);
   const device = oneOf('device', options.device ?? 'auto', DEVICES);
-  const precision = oneOf('precision', options.precision ?? 'auto', PRECISIONS);
+  const precision = resolvePrecision(options.precision ?? 'auto');
   const threads = integer('threads', options.threads ?? 0, 0, MAX_THREADS);
   const verify = boolean('verify', options.verify ?? false);
   const check = boolean('check', options.check ?? true);
@@ -98,11 +110,13 @@ export async function loadModel(
     const openGraph = (path: string) => new addon.Graph(runtime.path, path, threads);
     const folder = findModel(model);
     const contents = isPublished(folder)
-      ? await readPublished(folder, openGraph)
+      ? await readPublished(folder, openGraph, precision.parts)
       : await readModelPackage(folder, verify, signal);
     report('graphs', 1);
     const bytes = await weightBytes(contents);
     const open = async (place: DeviceName, half: boolean) => {
+      // On a GPU the weights lie elsewhere.
+      if (place === 'cpu') checkMemory(contents.folder, await memoryNeeded(contents, half));
       const options = nativeOptions(contents, half, runtime.path, place, threads);
       const native = new addon.Model(options);
       const computes = half ? 'fp16' : 'fp32';
@@ -132,13 +146,13 @@ export async function loadModel(
       } catch (error) {
         // Whether an adapter has fp16 shows when the first shader is compiled.
         const refused = place === 'webgpu' && (error as Sjd2Error).code === 'ERR_DEVICE';
-        if (!(refused && half && precision === 'auto')) throw error;
+        if (!(refused && half && precision.compute === 'auto')) throw error;
         return open(place, false);
       }
     };
     let loaded: ImageModel;
     if (device === 'auto') {
-      const key = [contents.folder, precision, threads].join('\n');
+      const key = [contents.folder, JSON.stringify(precision), threads].join('\n');
       loaded = await openFastest(key, await autoDevices(), openOn, signal);
     } else {
       await checkDevice(device);
@@ -160,26 +174,33 @@ function arithmeticOf({ files, published }: ModelPackage, half: boolean): Arithm
 
 function computesInHalf(
   { folder, manifest, published }: ModelPackage,
-  precision: (typeof PRECISIONS)[number],
+  { compute }: Precision,
   device: DeviceName,
 ): boolean {
   if (published) {
-    if (device === 'cpu' && precision !== 'fp16') return false;
+    if (device === 'cpu') return false;
     throw new Sjd2Error(
       'ERR_ARGUMENT',
-      `${folder}: graphs as transformers.js publishes them run on device cpu, in the types that they ` +
-        'have: scripts/export/export.py makes packages for other devices and precisions',
+      `${folder}: graphs as transformers.js publishes them run on device cpu: scripts/export/export.py makes ` +
+        'packages for other devices',
+    );
+  }
+  if (compute === null) {
+    throw new Sjd2Error(
+      'ERR_ARGUMENT',
+      `Expected precision to be one of ${PRECISIONS.join(', ')}: ${folder} is a package, whose weights have the type ` +
+        'that they were exported in (scripts/export/export.py --dtype)',
     );
   }
   const { halfDecoder } = manifest.files;
-  if (precision === 'fp16' && !halfDecoder) {
+  if (compute === 'fp16' && !halfDecoder) {
     throw new Sjd2Error(
       'ERR_MODEL',
       `${path.join(folder, 'model.json')}: expected files.halfDecoder for precision fp16, found none`,
     );
   }
-  if (precision === 'auto') return device !== 'cpu' && halfDecoder !== undefined;
-  return precision === 'fp16';
+  if (compute === 'auto') return device !== 'cpu' && halfDecoder !== undefined;
+  return compute === 'fp16';
 }
 
 /** Paths of the decoder graphs by number of rows. */

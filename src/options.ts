@@ -6,6 +6,7 @@ import type { Manifest } from './model/manifest-types';
 export const DECODERS = ['ar', 'jacobi', 'sjd', 'sjd2'] as const;
 export const COUPLING_NAMES = ['gumbel', 'maximal', 'independent'] as const;
 export const INITIAL_NAMES = ['noise', 'uniform', 'left', 'up'] as const;
+export const SAMPLER_NAMES = ['model', 'transformers.js'] as const;
 export const LEVEL_SCHEDULES = ['flat', 'staggered'] as const;
 export const MAX_WINDOW = 256;
 export const MAX_COUNT = 1000;
@@ -19,6 +20,11 @@ export type InitialName = (typeof INITIAL_NAMES)[number];
 
 /** The law that tokens are drawn from, the same in every decoder. */
 export interface SamplerOptions {
+  /**
+   * Whose defaults the options below have. `transformers.js` is what that library does with a published Janus folder:
+   * no guidance, temperature 0.7, top-k 50. Default `model`: the model's own, which are its authors'.
+   */
+  sampler?: (typeof SAMPLER_NAMES)[number];
   /** Classifier-free guidance scale, 0 to 100; 1 is none. Default: the model's. */
   guidance?: number;
   /** 0 (greedy) to 100. Default: the model's; 0 for `jacobi`. */
@@ -85,7 +91,7 @@ export interface DecodingOptions {
   sampler: Sampler;
 }
 
-const SAMPLER_FIELDS = ['guidance', 'temperature', 'topK', 'topP'];
+const SAMPLER_FIELDS = ['guidance', 'temperature', 'topK', 'topP', 'sampler'];
 const GENERATE_FIELDS = [
   ...['decoder', 'coupling', 'window', 'steps', 'levels', 'relaxed', 'initial'],
   ...['seed', 'count', 'signal', 'previewEvery'],
@@ -146,8 +152,12 @@ export function resolveSampler(sampler: SamplerOptions, manifest: Manifest): Sam
   return fillSampler(sampler, manifest);
 }
 
+/** Its own defaults, and the temperature of the published folder's generation_config.json. */
+const TRANSFORMERS_JS: Sampler = { guidance: 1, temperature: 0.7, topK: 50, topP: 1 };
+
 function fillSampler(options: SamplerOptions, manifest: Manifest, decoder?: DecoderName): Sampler {
-  const defaults = manifest.sampler;
+  const named = oneOf('sampler', options.sampler ?? 'model', SAMPLER_NAMES);
+  const defaults = named === 'model' ? manifest.sampler : TRANSFORMERS_JS;
   const greedy = decoder !== undefined && DECODER_SETTINGS[decoder].greedy;
   if (greedy && options.temperature !== undefined && options.temperature !== 0) {
     throw inapplicable('temperature', options.temperature, decoder, 'it is greedy: temperature 0');
@@ -159,7 +169,12 @@ function fillSampler(options: SamplerOptions, manifest: Manifest, decoder?: Deco
       options.temperature ?? (greedy ? 0 : defaults.temperature),
       TEMPERATURE,
     ),
-    topK: integer('topK', options.topK ?? defaults.topK, 0, manifest.image.vocabulary),
+    topK: integer(
+      'topK',
+      options.topK ?? Math.min(defaults.topK, manifest.image.vocabulary),
+      0,
+      manifest.image.vocabulary,
+    ),
     topP: positive('topP', options.topP ?? defaults.topP, 1),
   };
 }

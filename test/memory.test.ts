@@ -18,10 +18,16 @@ test('a graph has to state the sizes that the manifest states', async () => {
 test('sizes that multiply to more than 64 bits are no small buffer', async () => {
   const sizes = { heads: 2 ** 20, kvHeads: 2 ** 20, maxLength: 2 ** 24, headSize: 2 ** 20 };
   const folder = tinyModel({ decoder: 'wrapping-decoder', manifest: sizes });
-  await expect(loadModel(folder)).rejects.toMatchObject({ code: 'ERR_MODEL' });
-  await using model = await loadModel(folder, { check: false });
-  await expect(model.generate('cat')).rejects.toMatchObject({ code: 'ERR_MODEL' });
-  await expect(model.score('cat', new Int32Array(4))).rejects.toMatchObject({ code: 'ERR_MODEL' });
+  await expect(loadModel(folder)).rejects.toMatchObject({ code: 'ERR_MEMORY' });
+  const free = jest.spyOn(process, 'availableMemory').mockReturnValue(Number.POSITIVE_INFINITY);
+  try {
+    await using model = await loadModel(folder, { check: false });
+    await expect(model.generate('cat')).rejects.toMatchObject({ code: 'ERR_MODEL' });
+    const scored = model.score('cat', new Int32Array(4));
+    await expect(scored).rejects.toMatchObject({ code: 'ERR_MODEL' });
+  } finally {
+    free.mockRestore();
+  }
 });
 
 test('a cache that the machine can not hold is an error that says how much it takes', async () => {
@@ -31,6 +37,21 @@ test('a cache that the machine can not hold is an error that says how much it ta
     code: 'ERR_MEMORY',
     message: expect.stringMatching(/needs 5242\d\d MB of memory.* \d+ MB are free/),
   });
+});
+
+test('what a model takes is said by part before any of it is taken', async () => {
+  const free = jest.spyOn(process, 'availableMemory').mockReturnValue(20 * 2 ** 20);
+  try {
+    await expect(loadModel('emoji', { device: 'cpu' })).rejects.toMatchObject({
+      code: 'ERR_MEMORY',
+      message: expect.stringMatching(
+        // 8.4 MB of fp16 weights become floats, and the cache of two rows holds floats.
+        /needs \d+ MB of memory at least \(weights 17, KV cache of one image 2, tables 1, image decoder \d+\), and 20 MB are free/,
+      ),
+    });
+  } finally {
+    free.mockRestore();
+  }
 });
 
 test('streams that are dropped without return() are freed', async () => {

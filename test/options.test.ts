@@ -109,7 +109,10 @@ test('score refuses what has no likelihood', async () => {
 });
 
 test.each([
-  [{ topk: 1 }, /sampler to have no field named topk: there are guidance, temperature, topK, topP/],
+  [
+    { topk: 1 },
+    /sampler to have no field named topk: there are guidance, temperature, topK, topP, sampler/,
+  ],
   [{ seed: 1 }, /no field named seed/],
   [[], /sampler to be an object/],
   [null, /sampler to be an object/],

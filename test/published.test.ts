@@ -146,9 +146,53 @@ test.each<[string, (place: string) => void, RegExp]>([
   expect(error).toHaveProperty('code');
 });
 
+test('every part has the type that is asked for, by the names of transformers.js', async () => {
+  const place = copy();
+  const file = (part: string, suffix: string) => join(place, 'onnx', `${part}${suffix}.onnx`);
+  renameSync(file('gen_head', ''), file('gen_head', '_q4'));
+  cpSync(file('gen_img_embeds', ''), file('gen_img_embeds', '_quantized'));
+  writeFileSync(file('gen_img_embeds', ''), 'never read');
+  writeFileSync(file('gen_head', ''), 'never read');
+  const precision = { gen_head: 'q4', gen_img_embeds: 'q8', lm_head: 'fp16' } as const;
+  await using other = await loadModel(place, { precision });
+  const { prompt, greedy } = cases[0];
+  const { tokens } = await other.generate(prompt, { decoder: 'ar', temperature: 0 });
+  expect([...(tokens[0] as Int32Array)]).toEqual(greedy);
+  for (const [wrong, code, message] of [
+    [{ gen_head: 'q5' }, 'ERR_ARGUMENT', /precision\.gen_head to be one of fp32, fp16, q8/],
+    [{ head: 'q4' }, 'ERR_ARGUMENT', /no field named head: there are prepare_inputs_embeds/],
+    ['int2', 'ERR_ARGUMENT', /precision to be one of auto, fp32/],
+    [
+      { language_model: 'bnb4' },
+      'ERR_MODEL',
+      /language_model_bnb4\.onnx for language_model in bnb4/,
+    ],
+  ] as const) {
+    await expect(loadModel(place, { precision: wrong as 'fp16' })).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
+  }
+  await expect(loadModel(converted, { precision })).rejects.toMatchObject({ code: 'ERR_ARGUMENT' });
+});
+
+test("transformers.js's sampler by name: no guidance, temperature 0.7, top-k 50", async () => {
+  const [named, spelt] = await Promise.all([
+    model.generate('a fox', { sampler: 'transformers.js', seed: 3 }),
+    model.generate('a fox', { guidance: 1, temperature: 0.7, topK: 50, topP: 1, seed: 3 }),
+  ]);
+  expect(named.tokens).toEqual(spelt.tokens);
+  const own = await model.generate('a fox', { sampler: 'model', seed: 3 });
+  expect(own.tokens).not.toEqual(named.tokens);
+  await expect(model.generate('a fox', { sampler: 'x' as 'model' })).rejects.toMatchObject({
+    code: 'ERR_ARGUMENT',
+  });
+});
+
 test('what such graphs cannot do is said', async () => {
   await expect(loadModel(folder, { precision: 'fp16' })).rejects.toMatchObject({
-    code: 'ERR_ARGUMENT',
+    code: 'ERR_MODEL',
+    message: expect.stringMatching(/prepare_inputs_embeds_fp16\.onnx for .* in fp16, found none/),
   });
   await expect(model.generate('a fox', { decoder: 'sjd2' })).rejects.toMatchObject({
     code: 'ERR_ARGUMENT',

@@ -27,9 +27,11 @@ Manifest: attribution, cache, denoising, description, family?, files, format, he
 ManifestDenoising: levels, rho, schedule, sigmaMax, sigmaMin, steps
 ManifestFile: path, sha256
 ManifestFiles: decoder, halfDecoder?, imageDecoder, tables, tokenizer, weights
+PartName: prepare_inputs_embeds | language_model | gen_head | gen_img_embeds | image_decode
+PartType: fp32 | fp16 | q8 | int8 | uint8 | q4 | q4f16 | bnb4
 RgbImage: data, fromPNG, fromPlanes, height, paste, save, toPNG, toPNGAsync, upscale, width
 RuntimeInfo: path, providers, version
-SamplerOptions: guidance?, temperature?, topK?, topP?
+SamplerOptions: guidance?, sampler?, temperature?, topK?, topP?
 Sjd2Error: code
 Statistics: accepted, committedPerPass, imageSeconds, kernelSeconds, modelSeconds, passes, redrawn, seconds, seed, tokens, tokensPerPass, windowPerPass
 StreamOptions: previewEvery?

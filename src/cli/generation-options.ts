@@ -7,6 +7,7 @@ import {
   type GenerateOptions,
   INITIAL_NAMES,
   LEVEL_SCHEDULES,
+  SAMPLER_NAMES,
 } from '../options';
 
 /**
@@ -26,12 +27,19 @@ export function seedOf(text: string): number | bigint | string {
   return exact || !/^\d+$/.test(text) ? value : BigInt(text);
 }
 
+/** "language_model=q4,gen_head=fp16" as the object that the library takes; a plain name stays one. */
+export function precisionOf(text: string): string | Record<string, string> {
+  if (!text.includes('=')) return text;
+  return Object.fromEntries(text.split(',').map((part) => part.trim().split('=', 2)));
+}
+
 function numericOr(word: string): (text: string) => number | string {
   return (text) => (text === word ? text : numeric(text));
 }
 
 /** What commander collects from `addSamplerOptions`. */
 export interface SamplerFlags {
+  sampler?: string;
   guidance?: number | string;
   temperature?: number | string;
   topK?: number | string;
@@ -53,7 +61,7 @@ export interface GenerationFlags extends SamplerFlags {
 export interface ModelFlags {
   model: string;
   device: string;
-  precision: string;
+  precision: string | Record<string, string>;
   threads: number | string;
   verify?: boolean;
 }
@@ -88,6 +96,10 @@ export function addGenerationOptions(command: Command): Command {
 
 export function addSamplerOptions(command: Command): Command {
   return command
+    .option(
+      '--sampler <name>',
+      `${SAMPLER_NAMES.join(', ')}: whose defaults the options below have (default: model)`,
+    )
     .option('--guidance <s>', "classifier-free guidance, 1 is none (default: the model's)", numeric)
     .option('--temperature <t>', "0 is greedy (default: the model's)", numeric)
     .option('--top-k <k>', "keep the k likeliest tokens, 0 is all (default: the model's)", numeric)
@@ -98,7 +110,13 @@ export function addModelOptions(command: Command): Command {
   return command
     .option('--model <name|dir>', 'a shipped model or a folder with a model.json', DEFAULT_MODEL)
     .option('--device <name>', DEVICES.join(', '), 'auto')
-    .option('--precision <name>', 'auto (fp16 on cuda, else fp32), fp32, fp16', 'auto')
+    .option(
+      '--precision <name>',
+      "auto (fp16 on a GPU that has it), fp32, fp16; of a transformers.js folder the files' type, also q8, q4, ..., for " +
+        'all or as language_model=q4,gen_head=fp16',
+      precisionOf,
+      'auto',
+    )
     .option('--threads <n>', 'threads in one operator, 0 for one per core', numeric, 0)
     .option('--verify', 'compare tables and weights with their SHA-256, too (graphs always are)');
 }
@@ -106,9 +124,9 @@ export function addModelOptions(command: Command): Command {
 /** The flags that `GenerateOptions` has too. The library checks every value. */
 export function generationOptions(flags: GenerationFlags): GenerateOptions {
   const { coupling, window, steps, levels, relaxed, initial, seed } = flags;
-  const { guidance, temperature, topK, topP } = flags;
+  const { sampler, guidance, temperature, topK, topP } = flags;
   return {
     ...{ coupling, window, steps, levels, relaxed, initial, seed },
-    ...{ guidance, temperature, topK, topP },
+    ...{ sampler, guidance, temperature, topK, topP },
   } as GenerateOptions;
 }

@@ -59,9 +59,11 @@ async function verify(flags: VerifyFlags): Promise<void> {
     const model = await loadShown(flags, signal, { check: false });
     const progress = createProgress();
     try {
-      const { prompt, images, tokens, samples, guidance, temperature, topK, topP } = flags;
+      const { prompt, images, tokens, samples } = flags;
+      const { sampler, guidance, temperature, topK, topP } = flags;
       const result = await model.verify({
-        ...{ prompt, images, tokens, samples, guidance, temperature, topK, topP, signal },
+        ...{ prompt, images, tokens, samples, signal },
+        ...{ sampler, guidance, temperature, topK, topP },
         onProgress: ({ check, done }) => progress.wait(`${Math.floor(100 * done)}% ${check}`),
       } as VerifyOptions);
       progress.stop();

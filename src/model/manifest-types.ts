@@ -89,7 +89,7 @@ export interface Manifest {
   /** What stands between image tokens: tokens behind the last one of every row, the same always. */
   sequence?: { rowEnd: string[] } | undefined;
   /** Defaults of `generate`. */
-  sampler: Required<SamplerOptions>;
+  sampler: Required<Omit<SamplerOptions, 'sampler'>>;
   /** The noise levels the weights were fine-tuned for, or null: then `sjd2` cannot be used. */
   denoising: ManifestDenoising | null;
   /** How keys and values lie in memory. */

@@ -9,22 +9,12 @@ import { PackageFiles } from './files';
 import { manifestSchema } from './manifest';
 import type { Manifest } from './manifest-types';
 import type { ModelPackage } from './package';
+import { PART_SUFFIXES, PARTS, type PartName, type PartType, type Precision } from './part-types';
 import { promptEncoder } from './prompt';
 import type { TextTable } from './tables';
 import { TextTokenizer } from './text-tokenizer';
 
 export type OpenGraph = (path: string) => GraphHandle;
-
-const PARTS = [
-  'prepare_inputs_embeds',
-  'language_model',
-  'gen_head',
-  'gen_img_embeds',
-  'image_decode',
-] as const;
-
-/** How file names end, by type, in the order of preference: the most exact first. */
-const SUFFIXES = ['', '_fp16', '_quantized', '_int8', '_uint8', '_q4', '_q4f16', '_bnb4'];
 
 /** Positions of the KV cache that are for the prompt; the published models take 16,384 in all. */
 const PROMPT = 512;
@@ -68,16 +58,19 @@ export function isPublished(folder: string): boolean {
 /**
  * A Janus folder as it is published for transformers.js (onnx-community/Janus-Pro-1B-ONNX), without
  * conversion. Guidance, sampler and unconditional prompt are those of the model's authors.
+ * @param types Of the parts whose type is asked for; of the others the most exact file is taken.
  * @throws {Sjd2Error} ERR_MODEL naming file and field.
  */
-export async function readPublished(folder: string, openGraph: OpenGraph): Promise<ModelPackage> {
+export async function readPublished(
+  folder: string,
+  openGraph: OpenGraph,
+  types: Precision['parts'],
+): Promise<ModelPackage> {
   const config = await read(folder, 'config.json', configSchema);
   const processor = await read(folder, 'processor_config.json', processorSchema);
   const preprocessor = await read(folder, 'preprocessor_config.json', preprocessorSchema);
-  const parts = Object.fromEntries(PARTS.map((part) => [part, findPart(folder, part)])) as Record<
-    (typeof PARTS)[number],
-    string
-  >;
+  const places = PARTS.map((part) => [part, findPart(folder, part, types[part])]);
+  const parts = Object.fromEntries(places) as Record<PartName, string>;
   const manifest = describe(folder, config, processor, preprocessor.image_size);
   const tokenizer = path.join(folder, 'tokenizer.json');
   if (!existsSync(tokenizer)) throw fault(tokenizer, 'expected a file, found none');
@@ -131,13 +124,15 @@ async function read<T>(folder: string, name: string, schema: z.ZodType<T>): Prom
   throw fault(file, shown(problems.join('; ')));
 }
 
-/** The most exact of the files that a part may be. */
-function findPart(folder: string, part: string): string {
-  const names = SUFFIXES.map((suffix) => `${part}${suffix}.onnx`);
+/** The file of the type that is asked for, or the most exact of those that a part may be. */
+function findPart(folder: string, part: PartName, type?: PartType): string {
+  const suffixes = type ? [PART_SUFFIXES[type]] : Object.values(PART_SUFFIXES);
+  const names = suffixes.map((suffix) => `${part}${suffix}.onnx`);
   const places = names.map((name) => path.join(folder, 'onnx', name));
   const found = places.find((place) => existsSync(place));
   if (found) return found;
-  throw fault(path.join(folder, 'onnx'), `expected one of ${names.join(', ')}, found none`);
+  const wanted = type ? `${names[0]} for ${part} in ${type}` : `one of ${names.join(', ')}`;
+  throw fault(path.join(folder, 'onnx'), `expected ${wanted}, found none`);
 }
 
 function describe(

@@ -57,7 +57,7 @@ class StoredText implements TextTable {
 const TEXT = 'text_embedding';
 
 /** Elements that are looked at before other work has its turn. */
-const SLICE = 2 ** 22;
+const SLICE = 2 ** 18;
 
 /**
  * Reads the tables that the model uses; what else the file holds stays where it is.

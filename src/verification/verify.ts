@@ -69,7 +69,7 @@ export interface Subject {
 
 const FIELDS = [
   ...['prompt', 'images', 'tokens', 'samples', 'signal', 'onProgress'],
-  ...['guidance', 'temperature', 'topK', 'topP'],
+  ...['sampler', 'guidance', 'temperature', 'topK', 'topP'],
 ];
 /** 31, 32 and 33: an execution provider was wrong from 32 rows on. */
 const WIDTHS = [2, 3, 5, 8, 16, 31, 32, 33, 64];
@@ -91,7 +91,15 @@ const LEAST_MARGIN = 1e-5;
  */
 export async function verify(model: Subject, options: VerifyOptions = {}): Promise<Verification> {
   checkFields('options', options, FIELDS);
-  const { prompt = 'a red apple', onProgress, guidance, temperature, topK, topP } = options;
+  const {
+    prompt = 'a red apple',
+    onProgress,
+    sampler: named,
+    guidance,
+    temperature,
+    topK,
+    topP,
+  } = options;
   const { image, denoising } = model.manifest;
   const length = image.rows * image.columns;
   const images = integer('images', options.images ?? 4, 1, 1000);
@@ -102,7 +110,13 @@ export async function verify(model: Subject, options: VerifyOptions = {}): Promi
     throw unexpected('onProgress', 'a function', onProgress);
   }
   const drive = (decoder: DecoderName, coupling?: CouplingName) => {
-    const sampler = { guidance, topK, topP, ...(decoder !== 'jacobi' && { temperature }) };
+    const sampler = {
+      sampler: named,
+      guidance,
+      topK,
+      topP,
+      ...(decoder !== 'jacobi' && { temperature }),
+    };
     return model.drive(
       prompt,
       resolveOptions({ decoder, ...(coupling && { coupling }), ...sampler }, model.manifest),
