@@ -54,8 +54,8 @@ def parse(arguments=None):
         help="positions of the KV cache that are for the prompt (default 512)",
     )
     options = parser.parse_args(arguments)
-    if not (options.folder / "config.json").is_file():
-        parser.error(f"{options.folder}: expected a folder with a config.json")
+    if not options.family and not (options.folder / "config.json").is_file():
+        parser.error(f"{options.folder}: expected a folder with a config.json, or --family")
     if options.prompt_length < 1:
         parser.error(f"--prompt-length: expected at least 1 but received {options.prompt_length}")
     return options
@@ -90,9 +90,14 @@ def write_package(family, writer, options):
     if decoder is not None:
         export_image_decoder(decoder, image, folder / "image_decoder.onnx")
         files["imageDecoder"] = entry(folder / "image_decoder.onnx")
-    shutil.copyfile(family.tokenizer(), folder / "tokenizer.json")
     files["tables"] = entry(folder / "tables.safetensors")
-    files["tokenizer"] = entry(folder / "tokenizer.json")
+    prompt = family.prompt()
+    if prompt["kind"] == "embeddings":
+        family.prompt_encoder(folder / "prompt_encoder.onnx")
+        files["promptEncoder"] = entry(folder / "prompt_encoder.onnx")
+    else:
+        shutil.copyfile(family.tokenizer(), folder / "tokenizer.json")
+        files["tokenizer"] = entry(folder / "tokenizer.json")
     a = family.architecture()
     manifest = {
         "format": "sjd2-model",
@@ -109,7 +114,7 @@ def write_package(family, writer, options):
         "headSize": a.head_size,
         "maxLength": a.max_length,
         "image": image,
-        "prompt": family.prompt(),
+        "prompt": prompt,
         "sequence": family.sequence(),
         "sampler": {**family.sampler, "topK": min(family.sampler["topK"], a.vocabulary)},
         "denoising": denoising,
@@ -120,7 +125,8 @@ def write_package(family, writer, options):
 
 
 def export(options):
-    config = json.loads((options.folder / "config.json").read_text(encoding="utf8"))
+    file = options.folder / "config.json"
+    config = json.loads(file.read_text(encoding="utf8")) if file.exists() else {}
     family = families.find(config, options.family)
     family = family(options.folder, Checkpoint(options.folder), options)
     with PackageWriter(options.out) as writer:

@@ -16,8 +16,10 @@ class Package:
     def __init__(self, folder, kind="decoder"):
         self.folder, self.kind = folder, kind
         self.manifest = json.loads((folder / "model.json").read_text(encoding="utf8"))
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.template = PromptTemplate(self.manifest["prompt"], self.tokenizer)
+        self.prompt = self.manifest["prompt"]
+        if self.prompt["kind"] == "template":
+            self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self.template = PromptTemplate(self.prompt, self.tokenizer)
         self.decoders = {}
         image = self.manifest["image"]
         self.columns, self.length = image["columns"], image["rows"] * image["columns"]
@@ -29,10 +31,20 @@ class Package:
             self.decoders[rows] = OnnxDecoder(self.folder, rows, self.kind)
         return self.decoders[rows]
 
-    def prompts(self, text):
-        """Ids of the conditional and of the unconditional row; lengths may differ."""
-        ids = self.template.ids(text)
-        return ids, self.template.unconditional(ids)
+    def prompts(self, prompt):
+        """Ids of the conditional and of the unconditional row; lengths may differ. Of embeddings, their
+        input rows."""
+        if self.prompt["kind"] == "template":
+            ids = self.template.ids(prompt)
+            return ids, self.template.unconditional(ids)
+        encoder = session(self.folder / self.manifest["files"]["promptEncoder"]["path"])
+        rows = encoder.run(None, {"embeddings": prompt[None]})[0][0]
+        return rows, self.decoder(2).tables["unconditional_embedding"][-len(rows) :]
+
+    def rows(self, prompt):
+        if self.prompt["kind"] == "embeddings":
+            return prompt
+        return self.decoder(2).tables["text_embedding"][prompt]
 
     def inputs_before(self, position):
         """Input rows between the prompt and the row whose output is the law of an image position + 1:
@@ -55,19 +67,24 @@ class Package:
         Rows are aligned at their ends. What a longer one has more goes first, while the others' caches
         get rows that the next pass overwrites.
         """
-        decoder = self.decoder(len(prompts))
-        table = decoder.tables["text_embedding"]
-        shortest = min(len(ids) for ids in prompts)
-        longest = max(len(ids) for ids in prompts)
-        self.pasts = np.array([len(ids) for ids in prompts])
+        prompts = [self.rows(prompt) for prompt in prompts]
+        self.pasts = np.array([len(prompt) for prompt in prompts])
+        # Where the rotary table is read: as if every prompt had been padded to the full length.
+        self.offsets = self.prompt.get("length", 0) - self.pasts
+        shortest, longest = self.pasts.min(), self.pasts.max()
         if longest > shortest:
-            rows = np.zeros((len(prompts), longest - shortest, table.shape[1]), np.float32)
-            for row, ids in enumerate(prompts):
-                extra = ids[: len(ids) - shortest]
-                rows[row, : len(extra)] = table[extra]
-            decoder.run(rows, [0] * len(prompts))
-        rows = np.stack([table[ids[len(ids) - shortest :]] for ids in prompts])
-        return decoder.run(rows.astype(np.float32), self.pasts - shortest, shortest - 1)
+            width = self.manifest["hiddenSize"]
+            rows = np.zeros((len(prompts), longest - shortest, width), np.float32)
+            for row, prompt in enumerate(prompts):
+                extra = prompt[: len(prompt) - shortest]
+                rows[row, : len(extra)] = extra
+            self.run(rows, [0] * len(prompts))
+        rows = np.stack([prompt[len(prompt) - shortest :] for prompt in prompts])
+        return self.run(rows, self.pasts - shortest, shortest - 1)
+
+    def run(self, embeds, pasts, logits=0):
+        decoder = self.decoder(len(embeds))
+        return decoder.run(np.asarray(embeds, np.float32), pasts, logits, self.offsets)
 
     def feed(self, tokens, first):
         """Feed image tokens at positions `first` ..; the laws of the positions after each, [R, n, V]."""
@@ -75,13 +92,12 @@ class Package:
         rows, laws = self.inputs(decoder.tables, tokens, first)
         past = self.pasts + self.inputs_before(first)
         embeds = np.repeat(rows[None], len(self.pasts), 0)
-        if "logit_rows" in decoder.types:
-            return decoder.run(embeds, past, laws)
-        return decoder.run(embeds, past)
+        return self.run(embeds, past, laws if "logit_rows" in decoder.types else 0)
 
-    def greedy(self, text, guidance):
+    def greedy(self, prompt, guidance):
         """Tokens and at each step the margin between the best and the second guided logit."""
-        logits = self.begin(self.prompts(text) if guidance != 1 else self.prompts(text)[:1])
+        prompts = self.prompts(prompt)
+        logits = self.begin(prompts if guidance != 1 else prompts[:1])
         tokens, margins = [], []
         for position in range(self.length):
             law = logits[:, -1].astype(np.float32)

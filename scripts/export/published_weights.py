@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-PATTERNS = ("*.safetensors", "pytorch_model*.bin")
+PATTERNS = ("*.safetensors", "pytorch_model*.bin", "*.pt")
 
 
 class TorchFile:
@@ -103,9 +103,10 @@ class Checkpoint:
         self.check(name)
         return self.open(self.files[name]).get_slice(name)[first:last].float()
 
-    def load(self, module, prefix):
-        """Fill a torch module from the weights whose names begin with `prefix`."""
-        state = {name: self.tensor(prefix + name) for name in module.state_dict()}
+    def load(self, module, prefix, rename=str):
+        """Fill a torch module from the weights whose names begin with `prefix`; `rename` says what one of
+        its own names is there."""
+        state = {name: self.tensor(prefix + rename(name)) for name in module.state_dict()}
         module.load_state_dict(state)
         return module.eval().requires_grad_(False)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from transformers import JanusVQVAEConfig, PreTrainedTokenizerFast
-from transformers.models.janus.modeling_janus import JanusVQVAEDecoder
+from transformers.models.janus.modeling_janus import JanusVQVAE, JanusVQVAEDecoder
 
 
 class Janus:
@@ -208,4 +208,69 @@ class Emu3(Unmasked):
         )[0].numpy()
 
 
-REFERENCES = {"janus": Janus, "lumina-mgpt": Lumina, "anole": Anole, "emu3": Emu3}
+class LlamaGen:
+    """llamagen_model.py, with prompts padded as sample_t2i.py pads them; pictures by JanusVQVAE, the same
+    image tokenizer from other code."""
+
+    example = np.random.default_rng(5).standard_normal((7, 16)).astype(np.float32)
+
+    def __init__(self, folder, model):
+        self.model = model
+        self.images = torch.load(folder / "vq.pt")["model"]
+
+    def prompts(self, features):
+        captions = self.model.cls_embedding
+        given = torch.from_numpy(features), captions.uncond_embedding[-len(features) :]
+        return [captions.cap_proj(rows).numpy() for rows in given]
+
+    def logits(self, prompts, tokens):
+        return self.laws(self.example, tokens[:-1]).numpy()
+
+    def laws(self, features, tokens):
+        valid, captions = len(features), self.model.cls_embedding
+        padding = torch.zeros(self.model.prompt - valid, features.shape[1])
+        conditional = torch.cat([padding, torch.from_numpy(features)])
+        both = torch.stack([conditional, captions.uncond_embedding])
+        return self.model((both, valid), torch.tensor([tokens] * 2, dtype=torch.int64))
+
+    def greedy(self, features, guidance):
+        tokens = []
+        for _ in range(self.model.side**2):
+            conditional, unconditional = self.laws(features, tokens)[:, -1]
+            law = unconditional + guidance * (conditional - unconditional)
+            tokens.append(int(law.argmax()))
+        return tokens
+
+    def pixels(self, tokens):
+        config = JanusVQVAEConfig(
+            num_embeddings=64,
+            embed_dim=8,
+            latent_channels=8,
+            base_channels=32,
+            channel_multiplier=[1, 1],
+            num_res_blocks=1,
+        )
+        model = JanusVQVAE(config).eval()
+        middle = {"0": "block_1", "1": "attn_1", "2": "block_2"}
+
+        def name(theirs):
+            theirs = theirs.replace("decoder.conv_blocks", "decoder.up").replace(".res.", ".block.")
+            parts = theirs.split(".")
+            if parts[:2] == ["decoder", "mid"]:
+                parts[2] = middle[parts[2]]
+            return ".".join(parts)
+
+        model.load_state_dict({name(key): value for key, value in self.images.items()})
+        side = self.model.side
+        codes = torch.nn.functional.normalize(model.quantize.embedding.weight, dim=-1)
+        codes = codes[torch.tensor(tokens)].T.reshape(1, -1, side, side)
+        return model.decoder(model.post_quant_conv(codes))[0].numpy()
+
+
+REFERENCES = {
+    "janus": Janus,
+    "lumina-mgpt": Lumina,
+    "anole": Anole,
+    "emu3": Emu3,
+    "llamagen": LlamaGen,
+}

@@ -23,8 +23,10 @@ from transformers import (
     JanusVQVAEConfig,
     LlamaConfig,
 )
+from transformers.models.janus.modeling_janus import JanusVQVAE
 
 from families.vqgan import Vqgan
+from llamagen_model import LlamaGen
 
 WORDS = ["a", "red", "fox", "in", "the", "snow", "blue", "car", "one", "two", "big", "small"]
 
@@ -226,9 +228,40 @@ def emu3(folder, hidden=32, layers=2, vocabulary=64):
     return model
 
 
-TINY = {"janus": janus, "lumina-mgpt": lumina, "anole": anole, "emu3": emu3}
+def llamagen(folder, hidden=64, layers=2, vocabulary=64, side=6):
+    torch.manual_seed(4)
+    model = sharpen(LlamaGen(hidden, layers, 2, vocabulary, 16, prompt=12, side=side), "vqmodel")
+    vq = {
+        "base_channels": 32,
+        "channel_multiplier": [1, 1],
+        "num_res_blocks": 1,
+        "latent_channels": 8,
+    }
+    config = {"model_type": "llamagen", "n_head": 2, "cls_token_num": 12, "vq": vq}
+    (folder / "config.json").write_text(json.dumps(config))
+    torch.save({"model": model.state_dict()}, folder / "t2i.pt")
+    # Janus has LlamaGen's image tokenizer under other names.
+    images = JanusVQVAE(JanusVQVAEConfig(num_embeddings=vocabulary, embed_dim=8, **vq)).eval()
+    for block in images.decoder.up:
+        block.res = block.block
+        del block.block
+    images.decoder.conv_blocks = images.decoder.up
+    del images.decoder.up
+    middle = images.decoder.mid
+    images.decoder.mid = torch.nn.ModuleList([middle.block_1, middle.attn_1, middle.block_2])
+    torch.save({"model": images.state_dict()}, folder / "vq.pt")
+    return model
+
+
+TINY = {
+    "janus": janus,
+    "lumina-mgpt": lumina,
+    "anole": anole,
+    "emu3": emu3,
+    "llamagen": llamagen,
+}
 # What export.py is told of those whose size is not in their config.
-IMAGE_SIZE = {name: ["--image-size", "12"] for name in ("lumina-mgpt", "anole", "emu3")}
+IMAGE_SIZE = {name: ["--image-size", "12"] for name in ("lumina-mgpt", "anole", "emu3", "llamagen")}
 
 
 def main():

@@ -3,8 +3,9 @@
 from families.chameleon import Anole, Lumina
 from families.emu3 import Emu3
 from families.janus import Janus
+from families.llamagen import LlamaGen
 
-FAMILIES = {family.name: family for family in (Janus, Lumina, Anole, Emu3)}
+FAMILIES = {family.name: family for family in (Janus, Lumina, Anole, Emu3, LlamaGen)}
 
 
 def find(config, name=None):

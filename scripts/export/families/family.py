@@ -54,6 +54,10 @@ class Family(ABC):
         """The manifest's `sequence`: tokens between image tokens that are always the same."""
         return None
 
+    def prompt_encoder(self, path):
+        """Writes the graph that makes input rows of prompts of kind `embeddings`."""
+        raise NotImplementedError
+
     def tokenizer(self):
         """The file of the tokenizer, copied into the package."""
         return self.folder / "tokenizer.json"
