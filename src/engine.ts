@@ -3,6 +3,8 @@ import { cleanSchedule, noiseSchedule } from './decoding/schedule';
 import { fromNative, Sjd2Error, unexpected } from './errors';
 import { RgbImage } from './image/rgb-image';
 import type { ModelPackage } from './model/package';
+import type { PromptEncoder, PromptRows } from './model/prompt';
+import type { EmbeddingPrompts } from './model/prompt-embeddings';
 import {
   COUPLINGS,
   type DeviceName,
@@ -14,12 +16,6 @@ import {
 import type { Operation } from './operation';
 import type { DecodingOptions, Sampler } from './options';
 import type { Arithmetic } from './verification/windows';
-
-/** A prompt's input rows [length, d] of each row, one behind the other, the begin token included. */
-interface PromptRows {
-  embeddings: Float32Array;
-  lengths: Int32Array;
-}
 
 /** What the generations of one call have in common. */
 export interface Task {
@@ -63,10 +59,17 @@ export class Engine {
     );
   }
 
-  /** What the transformer reads of a prompt, in one or two rows. */
-  async read(ids: number[], rows: number): Promise<PromptRows> {
+  /**
+   * What the transformer reads of a prompt, in one or two rows.
+   * @param prompt Of this model's `prompts.encode`.
+   */
+  async read(prompt: number[] | Float32Array, rows: number): Promise<PromptRows> {
     const { prompts, tables } = this.model;
-    const sequences = rows === 2 ? [ids, prompts.unconditional(ids)] : [ids];
+    if (prompt instanceof Float32Array) {
+      return (prompts as EmbeddingPrompts).read(prompt, rows, tables.text);
+    }
+    const unconditional = () => (prompts as PromptEncoder).unconditional(prompt);
+    const sequences = rows === 2 ? [prompt, unconditional()] : [prompt];
     const lengths = Int32Array.from(sequences, (sequence) => sequence.length);
     return { embeddings: await tables.text.rows(sequences.flat()), lengths };
   }
@@ -86,12 +89,13 @@ export class Engine {
     seed: bigint,
     capacity: number,
   ): GenerationSettings {
-    const { denoising, image, hiddenSize } = this.model.manifest;
+    const { denoising, image, hiddenSize, prompt } = this.model.manifest;
     return {
       rows,
       threads,
       prompt: embeddings,
       promptLengths: lengths,
+      paddedPrompt: prompt.kind === 'embeddings' ? prompt.length : 0,
       rowEnd: this.model.rowEnd,
       length: this.tokensPerImage,
       columns: image.columns,

@@ -137,10 +137,15 @@ export class ImageModel {
 
   /**
    * Draws images.
+   * @param prompt Words; for a model whose prompts are embeddings, an array [n, width] of them, without
+   *   padding (`manifest.prompt`).
    * @throws {Sjd2Error} ERR_ARGUMENT for options that cannot be honoured, ERR_ABORTED after the
    *   signal fired, ERR_NUMERICS when the model produces NaN, ERR_STATE after `dispose()`.
    */
-  async generate(prompt: string, options: GenerateOptions = {}): Promise<GenerateResult> {
+  async generate(
+    prompt: string | Float32Array,
+    options: GenerateOptions = {},
+  ): Promise<GenerateResult> {
     const result: GenerateResult = { images: [], tokens: [], stats: [] };
     for await (const event of this.stream(prompt, options)) {
       if (event.type !== 'completed') continue;
@@ -157,7 +162,10 @@ export class ImageModel {
    * call may be drawn at once: their events come mixed, those of one `image` in order.
    * @throws As `generate`; options are checked at the first step.
    */
-  async *stream(text: string, options: StreamOptions = {}): AsyncGenerator<GenerationEvent> {
+  async *stream(
+    prompt: string | Float32Array,
+    options: StreamOptions = {},
+  ): AsyncGenerator<GenerationEvent> {
     this.operations.checkAlive();
     const decoding = resolveOptions(options, this.manifest);
     const count = integer('count', options.count ?? 1, 1, MAX_COUNT);
@@ -166,12 +174,12 @@ export class ImageModel {
     const firstSeed = resolveSeed(options.seed);
     resolveSeed(firstSeed + BigInt(count - 1));
     const rows = this.engine.rowsFor(decoding.sampler);
-    const ids = this.engine.model.prompts.encode(text);
+    const encoded = this.engine.model.prompts.encode(prompt);
     const operation = this.operations.begin(signal);
-    const prompt = await operation.run(() => this.engine.read(ids, rows));
+    const read = await operation.run(() => this.engine.read(encoded, rows));
     const threads = this.drawing.threadsFor(count);
     await operation.run(() => this.engine.native.load(rows, threads));
-    const task: Task = { prompt, rows, threads, decoding, operation };
+    const task: Task = { prompt: read, rows, threads, decoding, operation };
     yield* this.drawing.images(task, firstSeed, count, previewEvery);
   }
 
@@ -180,7 +188,7 @@ export class ImageModel {
    * seen them.
    * @throws {Sjd2Error} ERR_ARGUMENT for a prompt that is not text or has more than 10,000 characters.
    */
-  unknownWords(prompt: string): string[] {
+  unknownWords(prompt: string | Float32Array): string[] {
     return this.engine.model.prompts.unknownWords(prompt);
   }
 
@@ -191,7 +199,7 @@ export class ImageModel {
    * @returns One value per token, and their mean.
    */
   async score(
-    prompt: string,
+    prompt: string | Float32Array,
     tokens: Int32Array,
     sampler: SamplerOptions = {},
     options: { signal?: AbortSignal } = {},
@@ -210,8 +218,8 @@ export class ImageModel {
     const image = types.isInt32Array(tokens) ? tokens.slice() : tokens;
     this.engine.checkTokens(image);
     const rows = this.engine.rowsFor(resolved);
-    const ids = this.engine.model.prompts.encode(prompt);
-    const read = await operation.run(() => this.engine.read(ids, rows));
+    const encoded = this.engine.model.prompts.encode(prompt);
+    const read = await operation.run(() => this.engine.read(encoded, rows));
     const { threads } = this.engine.resources;
     await operation.run(() => this.engine.native.load(rows, threads));
     const decoding = { ...plainDecoding(resolved, SCORE_WINDOW), coupling: 'maximal' as const };
@@ -249,6 +257,7 @@ export class ImageModel {
     this.operations.end();
     this.engine.native.dispose();
     this.engine.model.tables.text.dispose();
+    this.engine.model.prompts.dispose?.();
   }
 
   /** `dispose`, for `await using`. */

@@ -24,12 +24,14 @@ export {
 export { type LoadOptions, type LoadProgress, loadModel } from './load-model';
 export type {
   Attribution,
+  EmbeddingsPrompt,
   GraphsByRows,
   ImageRaster,
   Manifest,
   ManifestDenoising,
   ManifestFile,
   ManifestFiles,
+  ManifestSequence,
   TemplatePrompt,
   WordsPrompt,
 } from './model/manifest-types';

@@ -111,7 +111,7 @@ export async function loadModel(
     const folder = findModel(model);
     const contents = isPublished(folder)
       ? await readPublished(folder, openGraph, precision.parts)
-      : await readModelPackage(folder, verify, signal);
+      : await readModelPackage(folder, verify, signal, openGraph);
     report('graphs', 1);
     const bytes = await weightBytes(contents);
     const open = async (place: DeviceName, half: boolean) => {
@@ -232,6 +232,7 @@ function nativeOptions(
     kvHeads: manifest.kvHeads,
     headSize: manifest.headSize,
     rowEnd: manifest.sequence !== undefined,
+    paddedPrompt: manifest.prompt.kind === 'embeddings',
     decoders: decoderPaths(contents, half),
     languageModel: published?.languageModel ?? '',
     head: published?.head ?? '',

@@ -7,28 +7,53 @@ import { join } from 'node:path';
 import { loadModel } from '../src';
 import type { ImageModel } from '../src/image-model';
 import { readModelPackage } from '../src/model/package';
+import type { PromptEncoder } from '../src/model/prompt';
 import { COUPLING_NAMES } from '../src/options';
 import { type Json, PackageCopies } from './package-copy';
 
+const TEXT = ['janus', 'lumina-mgpt', 'emu3'];
 const folderOf = (family: string) => join(__dirname, 'fixtures', family);
 
-describe.each(['janus', 'lumina-mgpt', 'emu3'])('%s', (family) => {
-  const folder = folderOf(family);
-  const fixture = JSON.parse(readFileSync(join(folder, 'parity.json'), 'utf8'));
-  let model: ImageModel;
-  beforeAll(async () => {
-    model = await loadModel(folder);
-  });
-  afterAll(() => model.dispose());
+interface Case {
+  prompt?: string;
+  embeddings?: number[][];
+  ids: number[];
+  unconditionalIds: number[];
+  greedy: number[];
+  pixels: number[][][];
+}
 
-  test('prompts get the ids of the authors, the unconditional one too', async () => {
-    const { prompts } = await readModelPackage(folder, true);
+function fixtureOf(family: string): { guidance: number; cases: Case[] } {
+  return JSON.parse(readFileSync(join(folderOf(family), 'parity.json'), 'utf8'));
+}
+
+/** What `generate` takes for a case. */
+function promptOf({ prompt, embeddings }: Case): string | Float32Array {
+  return prompt ?? Float32Array.from((embeddings as number[][]).flat());
+}
+
+test.each(TEXT)(
+  '%s: prompts get the ids of the authors, the unconditional one too',
+  async (family) => {
+    const folder = folderOf(family);
+    const fixture = fixtureOf(family);
+    const prompts = (await readModelPackage(folder, true)).prompts as PromptEncoder;
     for (const { prompt, ids, unconditionalIds } of fixture.cases) {
       expect(prompts.encode(prompt)).toEqual(ids);
       expect(prompts.encode(`  ${prompt}\n`)).toEqual(ids);
       expect(prompts.unconditional(ids)).toEqual(unconditionalIds);
     }
+  },
+);
+
+describe.each([...TEXT, 'llamagen'])('%s', (family) => {
+  const folder = folderOf(family);
+  const fixture = fixtureOf(family);
+  let model: ImageModel;
+  beforeAll(async () => {
+    model = await loadModel(folder);
   });
+  afterAll(() => model.dispose());
 
   test.each(
     (['ar', 'jacobi', 'sjd'] as const).flatMap((decoder) =>
@@ -36,8 +61,9 @@ describe.each(['janus', 'lumina-mgpt', 'emu3'])('%s', (family) => {
     ),
   )('%s, %s: the greedy tokens and pixels of PyTorch under guidance', async (decoder, coupling) => {
     const options = { decoder, coupling, temperature: 0, guidance: fixture.guidance };
-    for (const { prompt, greedy, pixels } of fixture.cases) {
-      const { tokens, images } = await model.generate(prompt, options);
+    for (const expected of fixture.cases) {
+      const { greedy, pixels } = expected;
+      const { tokens, images } = await model.generate(promptOf(expected), options);
       expect([...(tokens[0] as Int32Array)]).toEqual(greedy);
       const { data, width, height } = images[0] as {
         data: Uint8Array;
@@ -57,7 +83,7 @@ describe.each(['janus', 'lumina-mgpt', 'emu3'])('%s', (family) => {
   test.each([1, undefined])(
     'with Gumbel coupling every window draws the AR image, guidance %s',
     async (guidance) => {
-      const prompt = 'a big red car';
+      const prompt = promptOf(fixture.cases[0] as Case);
       for (const seed of [1, 2, 3]) {
         const { tokens } = await model.generate(prompt, { decoder: 'ar', seed, guidance });
         for (const window of [1, 7, 16, 64]) {
@@ -72,8 +98,9 @@ describe.each(['janus', 'lumina-mgpt', 'emu3'])('%s', (family) => {
   );
 
   test('every token that was drawn has a likelihood', async () => {
-    const { tokens } = await model.generate('a fox', { seed: 7 });
-    const { nll } = await model.score('a fox', tokens[0] as Int32Array);
+    const prompt = promptOf(fixture.cases[0] as Case);
+    const { tokens } = await model.generate(prompt, { seed: 7 });
+    const { nll } = await model.score(prompt, tokens[0] as Int32Array);
     expect(nll).toHaveLength(36);
     expect(nll.every((value) => Number.isFinite(value) && value >= 0)).toBe(true);
   });
@@ -112,5 +139,44 @@ test.each<[string, (manifest: Json) => void, RegExp]>([
   ],
 ])('%s is an error of the package', async (_what, edit, message) => {
   const error = await loadModel(lumina.make(edit)).catch((reason: Error) => reason);
+  expect(error).toMatchObject({ code: 'ERR_MODEL', message: expect.stringMatching(message) });
+});
+
+test('prompts that are embeddings are checked', async () => {
+  const model = await loadModel(folderOf('llamagen'));
+  const refused = (prompt: unknown) =>
+    model.generate(prompt as string).catch((error: Error & { code: string }) => error);
+  const wanted = {
+    code: 'ERR_ARGUMENT',
+    message: expect.stringMatching(/a Float32Array of embeddings, 1 to 12 of 16 finite numbers/),
+  };
+  for (const prompt of [
+    'a red fox',
+    new Float32Array(0),
+    new Float32Array(17),
+    new Float32Array(13 * 16),
+    new Float32Array(16).fill(Number.NaN),
+    new Float64Array(16),
+  ]) {
+    expect(await refused(prompt)).toMatchObject(wanted);
+  }
+  expect(model.unknownWords('zq')).toEqual([]);
+  await model.dispose();
+});
+
+const llamagen = new PackageCopies(folderOf('llamagen'));
+
+test.each<[string, (manifest: Json) => void, RegExp]>([
+  ['no prompt encoder', (m) => delete m.files.promptEncoder, /files\.promptEncoder: must be there/],
+  ['a grammar of tokens', (m) => (m.sequence = { rowEnd: ['a'] }), /sequence: must not be/],
+  ['another width', (m) => (m.hiddenSize = 64), /\[12, 64\]|\[64, 64\]/],
+  ['longer prompts', (m) => (m.prompt.length = 13), /maxLength: must hold .* at least 49/],
+  [
+    'a table of fewer',
+    (m) => (m.prompt.length = 11),
+    /unconditional_embedding to have shape \[11, 32\]/,
+  ],
+])('embeddings: %s is an error of the package', async (_what, edit, message) => {
+  const error = await loadModel(llamagen.make(edit)).catch((reason: Error) => reason);
   expect(error).toMatchObject({ code: 'ERR_MODEL', message: expect.stringMatching(message) });
 });

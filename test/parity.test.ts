@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModel } from '../src';
 import { readModelPackage } from '../src/model/package';
+import type { PromptEncoder } from '../src/model/prompt';
 
 const fixture = JSON.parse(readFileSync(join(__dirname, 'fixtures', 'parity.json'), 'utf8'));
 
@@ -14,7 +15,7 @@ test('the fixture belongs to the weights that are shipped', async () => {
 });
 
 test('prompts get the token ids that the training tokenizer gives', async () => {
-  const { prompts } = await readModelPackage('emoji', false);
+  const prompts = (await readModelPackage('emoji', false)).prompts as PromptEncoder;
   for (const { prompt, ids } of fixture.cases) expect(prompts.encode(prompt)).toEqual(ids);
   expect(prompts.unconditional([])).toEqual(fixture.unconditionalIds);
 });

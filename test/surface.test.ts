@@ -12,6 +12,7 @@ Attribution: license, name, source, url?
 CouplingName: gumbel | maximal | independent
 DecoderName: ar | jacobi | sjd | sjd2
 DeviceName: cpu | webgpu | cuda
+EmbeddingsPrompt: kind, length, width
 ErrorCode: ERR_ARGUMENT | ERR_MODEL | ERR_ADDON | ERR_RUNTIME | ERR_VERIFY | ERR_NUMERICS | ERR_STATE | ERR_ABORTED | ERR_OUTPUT | ERR_DEVICE | ERR_MEMORY | ERR_INTERNAL
 GenerateOptions: count?, coupling?, decoder?, initial?, levels?, relaxed?, seed?, signal?, steps?, window?
 GenerateResult: images, stats, tokens
@@ -26,7 +27,8 @@ LoadProgress: loaded, stage, total
 Manifest: attribution, cache, denoising, description, family?, files, format, headSize, heads, hiddenSize, image, kvHeads, layers, license, maxLength, name, prompt, sampler, sequence?, version
 ManifestDenoising: levels, rho, schedule, sigmaMax, sigmaMin, steps
 ManifestFile: path, sha256
-ManifestFiles: decoder, halfDecoder?, imageDecoder, tables, tokenizer, weights
+ManifestFiles: decoder, halfDecoder?, imageDecoder, promptEncoder?, tables, tokenizer?, weights
+ManifestSequence: rowEnd
 PartName: prepare_inputs_embeds | language_model | gen_head | gen_img_embeds | image_decode
 PartType: fp32 | fp16 | q8 | int8 | uint8 | q4 | q4f16 | bnb4
 RgbImage: data, fromPNG, fromPlanes, height, paste, save, toPNG, toPNGAsync, upscale, width

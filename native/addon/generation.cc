@@ -16,6 +16,7 @@ Settings read_settings(Napi::Env env, Napi::Object from) {
   s.prompt = array_field<float>(from, "prompt");
   s.prompt_lengths = array_field<int32_t>(from, "promptLengths");
   s.row_end = array_field<float>(from, "rowEnd");
+  s.padded_prompt = integer_field(from, "paddedPrompt");
   s.length = integer_field(from, "length");
   s.columns = integer_field(from, "columns");
   s.capacity = integer_field(from, "capacity");

@@ -169,6 +169,7 @@ Model::Model(const Napi::CallbackInfo& info) : Tagged<Model>(info) {
     core->shape.kv_heads = integer_field(options, "kvHeads");
     core->shape.head_size = integer_field(options, "headSize");
     core->shape.row_end = options.Get("rowEnd").ToBoolean();
+    core->shape.padded_prompt = options.Get("paddedPrompt").ToBoolean();
     const Napi::Object decoders = object_field(options, "decoders");
     const Napi::Array rows = decoders.GetPropertyNames();
     for (uint32_t i = 0; i < rows.Length(); ++i) {

@@ -25,6 +25,8 @@ void check(const Settings& s, const EmbeddingTable& table, const TransformerShap
   for (const int32_t length : s.prompt_lengths) rows += length;
   require(s.prompt.size() == rows * shape.hidden,
           "the prompt must have prompt_lengths * hidden floats");
+  require(s.padded_prompt == 0 || s.padded_prompt >= s.shared_prompt() + s.longer_prompt(),
+          "the prompt is longer than the model's");
   require(s.row_end.size() % shape.hidden == 0,
           "the row end must have whole rows of hidden floats");
   require(s.most_positions(shape.hidden) <= shape.max_length,
@@ -171,10 +173,19 @@ int32_t Generation::first_input(const Window& window) const {
 // They end before the window's last position, whose input only the next pass needs.
 InputRows Generation::inputs(const Window& window) const {
   const int32_t first = first_input(window), end = window.first + window.count;
-  InputRows rows{settings_.prompt_lengths, plan_.row_of(end - 1) - first, {}};
+  InputRows rows{settings_.prompt_lengths, plan_.row_of(end - 1) - first, {}, offsets()};
   for (int32_t& cached : rows.cached) cached += first;
   for (int32_t j = window.first; j < end; ++j) rows.laws.push_back(plan_.row_of(j) - 1 - first);
   return rows;
+}
+
+std::vector<int32_t> Generation::offsets() const {
+  if (settings_.padded_prompt == 0) return {};
+  std::vector<int32_t> offsets;
+  for (const int32_t length : settings_.prompt_lengths) {
+    offsets.push_back(settings_.padded_prompt - length);
+  }
+  return offsets;
 }
 
 void Generation::feed(const Window& window) {
@@ -198,7 +209,9 @@ void Generation::prefill() {
     }
     prompt += size_t(length) * shape.hidden;
   }
-  transformer_->run(InputRows::consecutive(shape.rows, 0, more, more - 1));
+  InputRows rows = InputRows::consecutive(shape.rows, 0, more, more - 1);
+  rows.offsets = offsets();
+  transformer_->run(rows);
 }
 
 // Writes the input rows: the prompt in the first pass, then the positions fed, and the end of each

@@ -57,6 +57,9 @@ struct Settings {
   // Input embeddings of each row's prompt, begin token included, one row's behind the other's.
   std::vector<float> prompt;
   std::vector<int32_t> prompt_lengths;  // [rows]
+  // Above 0: the model learned with prompts padded on the left to this length and masked there. The
+  // padding is left out, and the rotary table read as if it were there.
+  int32_t padded_prompt = 0;
   // [row end, hidden] input embeddings of what follows the last token of every raster row.
   std::vector<float> row_end;
   int32_t length = 0;    // image tokens to generate
@@ -136,6 +139,7 @@ class Generation {
 
   int32_t first_input(const Window& window) const;
   InputRows inputs(const Window& window) const;
+  std::vector<int32_t> offsets() const;
   int32_t token_at(int32_t position) const;
 
   WindowSpec window_spec(bool laws) const;

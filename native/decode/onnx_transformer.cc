@@ -52,6 +52,8 @@ OnnxDecoder::OnnxDecoder(ort::Library& library, const std::string& path, const D
   } else {
     ort::expect_input(graph_, "first_logit", ort::kInt64, {1});
   }
+  takes_offsets_ = shape.padded_prompt || has_input(graph_, "position_offset");
+  if (takes_offsets_) ort::expect_input(graph_, "position_offset", ort::kInt64, {t.rows});
   ort::expect_output(graph_, "logits", element_kind(shape_.transformer.logits),
                      {t.rows, ort::kSymbolic, t.vocabulary});
   const std::vector<int64_t> cache{1, shape.kv_heads, t.max_length, shape.head_size};
@@ -67,7 +69,8 @@ OnnxDecoder::OnnxDecoder(ort::Library& library, const std::string& path, const D
       }
     }
   }
-  ort::expect_input_count(graph_, 4 + size_t(shape.layers) * t.rows * std::size(kCacheParts));
+  ort::expect_input_count(
+      graph_, 4 + size_t(takes_offsets_) + size_t(shape.layers) * t.rows * std::size(kCacheParts));
 }
 
 OnnxDecoder::~OnnxDecoder() = default;
@@ -112,11 +115,11 @@ void OnnxTransformer::run(const InputRows& rows) {
   // With guidance the two rows of one position are multiplied together: that is company enough.
   const bool alone = rows.count == 1 && shape().rows == 1;
   if (alone) {
-    return buffers_->run(*interrupt_, InputRows::consecutive(1, rows.cached[0], kFewestInputs, 0));
+    return buffers_->run(*interrupt_, {rows.cached, kFewestInputs, {0, 1}, rows.offsets});
   }
   if (shape().rows == 1 && rows.laws.size() == 1 && decoder_.names_laws()) {
     // So it is for the head: the first of two equal rows.
-    return run({rows.cached, rows.count, {rows.laws[0], rows.laws[0]}});
+    return run({rows.cached, rows.count, {rows.laws[0], rows.laws[0]}, rows.offsets});
   }
   if (rows.count > decoder_.widest_run()) return run_in_pieces(rows);
   buffers_->run(*interrupt_, rows);
@@ -133,7 +136,7 @@ void OnnxTransformer::run_in_pieces(const InputRows& rows) {
     const int32_t begin = static_cast<int32_t>(int64_t{count} * piece / pieces);
     const int32_t end = static_cast<int32_t>(int64_t{count} * (piece + 1) / pieces);
     const size_t width = end - begin;
-    InputRows part{rows.cached, end - begin, {}};
+    InputRows part{rows.cached, end - begin, {}, rows.offsets};
     for (int32_t& cached : part.cached) cached += begin;
     for (const int32_t law : rows.laws) {
       if (law >= begin && law < end) part.laws.push_back(law - begin);

@@ -21,6 +21,7 @@ struct DecoderShape {
   int32_t head_size = 0;
   ElementType cache = ElementType::F32;
   bool row_end = false;  // it reads others between image tokens: not all its input rows get logits
+  bool padded_prompt = false;  // its rotary table has as many rows for every prompt
 };
 
 class RunBuffers;
@@ -41,6 +42,9 @@ class OnnxDecoder {
   // Whether any input rows may get logits, or only those from one on.
   bool names_laws() const { return names_laws_; }
 
+  // Whether the rotary table may be read elsewhere than at the position in the cache.
+  bool takes_offsets() const { return takes_offsets_; }
+
   // Input rows that one run of the graph may have; a wider pass is made in pieces. No limit but on
   // providers that `check_device` found wrong beyond it.
   int32_t widest_run() const { return widest_run_; }
@@ -56,7 +60,7 @@ class OnnxDecoder {
   DecoderShape shape_;
   Placement& placement_;
   ort::Graph graph_;
-  bool names_laws_ = false;
+  bool names_laws_ = false, takes_offsets_ = false;
   int32_t widest_run_ = INT32_MAX;
   mutable std::mutex idle_mutex_;
   mutable std::vector<std::unique_ptr<RunBuffers>> idle_;

@@ -27,6 +27,9 @@ RunBuffers::RunBuffers(const OnnxDecoder& decoder, int32_t max_inputs, int32_t m
   laws_ = decoder.names_laws()
               ? placement.numbers(graph, "logit_rows", max_logits * sizeof(int64_t))
               : placement.numbers(graph, "first_logit", sizeof(int64_t));
+  if (decoder.takes_offsets()) {
+    offsets_ = placement.numbers(graph, "position_offset", rows * sizeof(int64_t));
+  }
   const std::vector<int64_t> shape{1, d.kv_heads, t.max_length, d.head_size};
   const size_t bytes = size_t(d.kv_heads) * t.max_length * d.head_size * element_bytes(d.cache);
   const size_t tensors = rows * d.layers * std::size(kCacheParts);
@@ -80,6 +83,7 @@ const ort::Binding& RunBuffers::binding(Shape shape) {
   } else {
     laws_->bind(binding, "first_logit", {1}, ort::kInt64);
   }
+  if (offsets_) offsets_->bind(binding, "position_offset", {t.rows}, ort::kInt64);
   binding.output("logits",
                  placement.tensor(graph, logits.data(), logits.bytes(),
                                   {t.rows, shape.logits, t.vocabulary}, element_kind(t.logits)));
@@ -106,6 +110,12 @@ void RunBuffers::run(const ort::Interrupt& interrupt, const InputRows& rows, boo
     std::copy(rows.laws.begin(), rows.laws.end(), laws);
   } else {
     *laws = rows.laws.front();
+  }
+  if (offsets_) {
+    auto* offsets = static_cast<int64_t*>(offsets_->host());
+    std::fill_n(offsets, rows.cached.size(), int64_t{0});
+    std::copy(rows.offsets.begin(), rows.offsets.end(), offsets);
+    offsets_->publish();
   }
   for (RunNumbers* numbers : {last_.get(), total_.get(), laws_.get()}) numbers->publish();
   decoder_.placement().before_run();

@@ -53,6 +53,7 @@ class RunBuffers {
   std::unique_ptr<RunNumbers> total_;  // total_sequence_length: cached + count, of the longest row
   std::unique_ptr<RunNumbers> laws_;   // logit_rows: the input rows that the head runs on; or
                                        // first_logit: from which one on it does
+  std::unique_ptr<RunNumbers> offsets_;  // position_offset [rows], where the graph takes it
   std::map<Shape, ort::Binding> bindings_;
 };
 

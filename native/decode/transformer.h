@@ -25,10 +25,13 @@ struct InputRows {
   std::vector<int32_t> cached;
   int32_t count = 0;          // input rows behind these
   std::vector<int32_t> laws;  // of these, the ones that get logits, ascending; at least one
+  // [rows] how much further on than a position of the cache its row of the rotary table lies; empty
+  // for nowhere.
+  std::vector<int32_t> offsets = {};
 
   // Rows that all have the same past, with logits from one of them on.
   static InputRows consecutive(int32_t rows, int32_t cached, int32_t count, int32_t first_law) {
-    InputRows all{std::vector<int32_t>(rows, cached), count, {}};
+    InputRows all{std::vector<int32_t>(rows, cached), count, {}, {}};
     all.laws.resize(count - first_law);
     std::iota(all.laws.begin(), all.laws.end(), first_law);
     return all;

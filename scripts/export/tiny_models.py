@@ -228,7 +228,7 @@ def emu3(folder, hidden=32, layers=2, vocabulary=64):
     return model
 
 
-def llamagen(folder, hidden=64, layers=2, vocabulary=64, side=6):
+def llamagen(folder, hidden=32, layers=2, vocabulary=64, side=6):
     torch.manual_seed(4)
     model = sharpen(LlamaGen(hidden, layers, 2, vocabulary, 16, prompt=12, side=side), "vqmodel")
     vq = {

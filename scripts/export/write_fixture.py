@@ -38,15 +38,22 @@ def main():
     manifest = json.loads((options.folder / "model.json").read_text(encoding="utf8"))
     guidance = manifest["sampler"]["guidance"]
     cases = []
-    for text in PROMPTS:
+    given = hasattr(reference, "example")
+    for text in [reference.example] if given else PROMPTS:
         conditional, unconditional = reference.prompts(text)
         tokens = reference.greedy(text, guidance)
         pixels = reference.pixels(tokens)
         cases.append(
             {
-                "prompt": text,
-                "ids": conditional,
-                "unconditionalIds": unconditional,
+                **(
+                    {"embeddings": text.tolist()}
+                    if given
+                    else {
+                        "prompt": text,
+                        "ids": conditional,
+                        "unconditionalIds": unconditional,
+                    }
+                ),
                 "greedy": tokens,
                 "pixels": None if pixels is None else pixels.clip(-1, 1).round(4).tolist(),
             }

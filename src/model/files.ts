@@ -37,13 +37,13 @@ export class PackageFiles {
     const files = listFiles(manifest.files);
     for (const file of files) places.set(file.path, await placeOf(folder, file.path));
 
-    const { decoder, halfDecoder, imageDecoder, tokenizer } = manifest.files;
+    const { decoder, halfDecoder, imageDecoder, promptEncoder, tokenizer } = manifest.files;
     const decoders = [...Object.values(decoder), ...Object.values(halfDecoder ?? {})];
     const known = new Set(places.values());
     let quantised = false;
     for (const file of files) {
       const place = places.get(file.path) as string;
-      if (file === imageDecoder) {
+      if (file === imageDecoder || file === promptEncoder) {
         await readGraph(place, file, known);
       } else if (decoders.includes(file)) {
         const facts = await readGraph(place, file, known);

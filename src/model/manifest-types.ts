@@ -47,11 +47,27 @@ export interface TemplatePrompt {
         length: number;
       }
     | {
-        /** Other words in the same template: a negative prompt. */
+        /** The same always: a negative prompt with all that surrounds it. */
         kind: 'text';
-        /** Those words. */
+        /** Text and special tokens; the last token begins the image. */
         text: string;
       };
+}
+
+/** Prompts that a text encoder outside the package has made numbers of. */
+export interface EmbeddingsPrompt {
+  /** Features of a text encoder. */
+  kind: 'embeddings';
+  /** Embeddings of a prompt at most; the model learned with prompts padded to this length. */
+  length: number;
+  /** Numbers of an embedding. */
+  width: number;
+}
+
+/** Tokens that stand between image tokens. */
+export interface ManifestSequence {
+  /** Behind the last image token of every row, the same always. */
+  rowEnd: string[];
 }
 
 /** model.json of a model package, of either version; docs/model-package.md describes it. */
@@ -85,9 +101,9 @@ export interface Manifest {
   /** The raster of an image. */
   image: ImageRaster;
   /** How a prompt becomes tokens. */
-  prompt: WordsPrompt | TemplatePrompt;
-  /** What stands between image tokens: tokens behind the last one of every row, the same always. */
-  sequence?: { rowEnd: string[] } | undefined;
+  prompt: WordsPrompt | TemplatePrompt | EmbeddingsPrompt;
+  /** What stands between image tokens, if anything does. */
+  sequence?: ManifestSequence | undefined;
   /** Defaults of `generate`. */
   sampler: Required<Omit<SamplerOptions, 'sampler'>>;
   /** The noise levels the weights were fine-tuned for, or null: then `sjd2` cannot be used. */
@@ -163,6 +179,8 @@ export interface ManifestFiles {
   imageDecoder: ManifestFile;
   /** Embeddings. */
   tables: ManifestFile;
-  /** Text to tokens. */
-  tokenizer: ManifestFile;
+  /** In Hugging Face's format; where prompts are text. */
+  tokenizer?: ManifestFile | undefined;
+  /** The graph that makes input rows of prompts; where these are embeddings. */
+  promptEncoder?: ManifestFile | undefined;
 }

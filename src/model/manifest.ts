@@ -55,7 +55,6 @@ const files = {
   halfDecoder: decoders.optional(),
   imageDecoder: file,
   tables: file,
-  tokenizer: file,
 };
 
 /** What both versions have. */
@@ -143,7 +142,7 @@ const version1 = z.strictObject({
   ...common,
   version: z.literal(1),
   prompt: z.strictObject(words),
-  files: z.strictObject({ ...files, weights: file.optional() }),
+  files: z.strictObject({ ...files, tokenizer: file, weights: file.optional() }),
 });
 
 const version2 = z.strictObject({
@@ -154,6 +153,8 @@ const version2 = z.strictObject({
   prompt: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('words'), ...words }),
     template,
+    /** Features of a text encoder, `width` numbers each; the model learned with `length` of them. */
+    z.strictObject({ kind: z.literal('embeddings'), length: count, width: count }),
   ]),
   sequence: z
     .strictObject({
@@ -161,8 +162,19 @@ const version2 = z.strictObject({
       rowEnd: z.array(z.string().min(1)).min(1).max(MAX_ROW_END),
     })
     .optional(),
-  files: z.strictObject({ ...files, weights: z.array(file).default([]) }),
+  files: z.strictObject({
+    ...files,
+    tokenizer: file.optional(),
+    promptEncoder: file.optional(),
+    weights: z.array(file).default([]),
+  }),
 });
+
+/** Positions that every prompt takes. */
+function fixedPrompt(prompt: Manifest['prompt']): number {
+  if (prompt.kind === 'words') return prompt.length + 1;
+  return prompt.kind === 'embeddings' ? prompt.length : 1;
+}
 
 /** Version 1 in the words of version 2. */
 function current(
@@ -187,13 +199,24 @@ export const manifestSchema: z.ZodType<Manifest> = z
     };
     const { image, sampler, denoising } = m;
     const { decoder, halfDecoder } = m.files;
-    const prompt = m.prompt.kind === 'words' ? m.prompt.length + 1 : 1;
-    const need = prompt + imageInputs(m);
+    const need = fixedPrompt(m.prompt) + imageInputs(m);
     must(
       m.maxLength >= need,
       'maxLength',
       `must hold prompt, begin token and image: at least ${need}`,
     );
+    const embeddings = m.prompt.kind === 'embeddings';
+    must(
+      Boolean(m.files.tokenizer) === !embeddings,
+      'files.tokenizer',
+      embeddings ? 'must not be: prompts are embeddings' : 'must be there',
+    );
+    must(
+      Boolean(m.files.promptEncoder) === embeddings,
+      'files.promptEncoder',
+      embeddings ? 'must be there' : 'must not be: prompts are text',
+    );
+    must(!(embeddings && m.sequence), 'sequence', 'must not be where prompts are embeddings');
     must(
       m.heads % m.kvHeads === 0,
       'heads',

@@ -6,9 +6,10 @@ import { Sjd2Error, shown, unexpected } from '../errors';
 import { unpacked } from '../native/asar';
 import { PackageFiles, placeOf } from './files';
 import { manifestSchema } from './manifest';
-import type { Manifest } from './manifest-types';
+import type { Manifest, ManifestFile } from './manifest-types';
 import { type PromptEncoder, promptEncoder } from './prompt';
-import { isPublished } from './published';
+import { EmbeddingPrompts } from './prompt-embeddings';
+import { isPublished, type OpenGraph } from './published';
 import { rowEndIds } from './sequence';
 import { readTables, type Tables } from './tables';
 import { TextTokenizer } from './text-tokenizer';
@@ -29,7 +30,7 @@ export interface ModelPackage {
   sha256: string;
   files: PackageFiles;
   tables: Tables;
-  prompts: PromptEncoder;
+  prompts: PromptEncoder | EmbeddingPrompts;
   /** Input rows [tokens, d] of what ends every row of the picture. */
   rowEnd: Float32Array;
   /** Graphs in the layout of transformers.js; else null. */
@@ -59,16 +60,26 @@ export async function readModelPackage(
   model: unknown,
   verify: boolean,
   signal?: AbortSignal,
+  openGraph?: OpenGraph,
 ): Promise<ModelPackage> {
   const folder = findModel(model);
   const { manifest, sha256 } = await readManifest(await placeOf(folder, 'model.json'));
   const files = await PackageFiles.check(folder, manifest, verify, signal);
   const tables = await readTables(files.pathOf(manifest.files.tables), manifest);
-  const path = files.pathOf(manifest.files.tokenizer);
+  const common = { folder, manifest, sha256, files, tables, published: null };
+  const { prompt, hiddenSize } = manifest;
+  const { promptEncoder: encoder, tokenizer: words } = manifest.files;
+  if (prompt.kind === 'embeddings') {
+    if (!openGraph) throw new Error('Prompts of this kind are read by a graph');
+    const graph = openGraph(files.pathOf(encoder as ManifestFile));
+    const prompts = new EmbeddingPrompts(graph, prompt, hiddenSize);
+    return { ...common, prompts, rowEnd: new Float32Array() };
+  }
+  const path = files.pathOf(words as ManifestFile);
   const tokenizer = await TextTokenizer.read(path, tables.text.vocabulary);
   const prompts = promptEncoder(tokenizer, manifest);
   const rowEnd = await tables.text.rows(rowEndIds(tokenizer, manifest));
-  return { folder, manifest, sha256, files, tables, prompts, rowEnd, published: null };
+  return { ...common, prompts, rowEnd };
 }
 
 /** A folder with a model.json, or one that `isPublished`. */

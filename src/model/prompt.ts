@@ -17,11 +17,20 @@ export interface PromptEncoder {
   unconditional(ids: readonly number[]): number[];
   /** The words of a prompt that have no influence on the picture, as they were written, each once. */
   unknownWords(prompt: unknown): string[];
+  dispose?(): void;
+}
+
+/** A prompt's input rows [length, d] of each row, one behind the other, the begin token included. */
+export interface PromptRows {
+  embeddings: Float32Array;
+  /** [rows] */
+  lengths: Int32Array;
 }
 
 /** @throws {Sjd2Error} ERR_MODEL when the tokenizer lacks a special token. */
 export function promptEncoder(tokenizer: TextTokenizer, manifest: Manifest): PromptEncoder {
   const { prompt } = manifest;
+  if (prompt.kind === 'embeddings') throw new Error('Prompts of this kind are never text');
   if (prompt.kind === 'words') return new WordPrompts(tokenizer, prompt);
   return new TemplatePrompts(tokenizer, prompt, manifest.maxLength - imageInputs(manifest));
 }

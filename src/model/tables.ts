@@ -15,7 +15,10 @@ export interface Tables {
   std: Float32Array;
 }
 
-/** The text embedding [Vt, d], from which a prompt needs a few dozen rows. */
+/**
+ * The text embedding [Vt, d], from which a prompt needs a few dozen rows. Where prompts are embeddings,
+ * the unconditional one.
+ */
 export interface TextTable {
   /** Rows Vt. */
   readonly vocabulary: number;
@@ -34,18 +37,19 @@ export interface TextTable {
 class StoredText implements TextTable {
   constructor(
     private readonly path: string,
+    private readonly name: string,
     readonly vocabulary: number,
   ) {}
 
   async rows(ids: readonly number[]): Promise<Float32Array> {
     const file = await SafetensorsFile.open(this.path);
     try {
-      const rows = await file.readRows(TEXT, ids);
+      const rows = await file.readRows(this.name, ids);
       const width = rows.length / ids.length;
       const broken = rows.findIndex((value) => !Number.isFinite(value));
       if (broken < 0) return rows;
       const id = ids[Math.floor(broken / width)];
-      throw fault(file, `${TEXT} to be finite but row ${id} holds ${rows[broken]}`);
+      throw fault(file, `${this.name} to be finite but row ${id} holds ${rows[broken]}`);
     } finally {
       await file.close();
     }
@@ -55,6 +59,8 @@ class StoredText implements TextTable {
 }
 
 const TEXT = 'text_embedding';
+/** In its place where prompts are embeddings: what guidance's second row reads. */
+const UNCONDITIONAL = 'unconditional_embedding';
 
 /** Elements that are looked at before other work has its turn. */
 const SLICE = 2 ** 18;
@@ -74,10 +80,15 @@ export async function readTables(path: string, manifest: Manifest): Promise<Tabl
 
 async function tablesOf(file: SafetensorsFile, manifest: Manifest): Promise<Tables> {
   const d = manifest.hiddenSize;
-  const [vocabulary] = checkShape(file, TEXT, [null, d]);
+  const { prompt } = manifest;
+  const name = prompt.kind === 'embeddings' ? UNCONDITIONAL : TEXT;
+  const [vocabulary] = checkShape(file, name, [
+    prompt.kind === 'embeddings' ? prompt.length : null,
+    d,
+  ]);
   const tables = {
     imageEmbedding: (await take(file, 'image_embedding', [manifest.image.vocabulary, d])).data,
-    text: new StoredText(file.path, vocabulary as number),
+    text: new StoredText(file.path, name, vocabulary as number),
   };
   if (!manifest.denoising) {
     const mean = new Float32Array(d);

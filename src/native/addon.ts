@@ -60,6 +60,8 @@ export interface ModelSettings {
   headSize: number;
   /** Whether generations will have tokens at the ends of rows. */
   rowEnd: boolean;
+  /** Whether they will have a `paddedPrompt`. */
+  paddedPrompt: boolean;
   /** Decoder graphs by number of rows: `{ '1': path, '2': path }`. */
   decoders: Record<string, string>;
   /** In place of `decoders`, else empty: a language model and its head as transformers.js has them. */
@@ -95,6 +97,8 @@ export interface GenerationSettings {
   prompt: Float32Array;
   /** [rows] */
   promptLengths: Int32Array;
+  /** The length to which prompts were padded on the left when the model learned, masked there; or 0. */
+  paddedPrompt: number;
   /** [tokens, hidden] input embeddings of what follows the last token of every row of the raster. */
   rowEnd: Float32Array;
   /** Image tokens to generate. */
