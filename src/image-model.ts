@@ -113,7 +113,7 @@ export class ImageModel {
     }
   }
 
-  /** @internal For those who drive passes themselves; without a `text`, behind one that says nothing. */
+  /** @internal For those who drive passes themselves; behind a prompt that says nothing where there is no text. */
   async drive(
     text: string | null,
     decoding: DecodingOptions,
@@ -125,7 +125,9 @@ export class ImageModel {
     const operation = this.operations.begin(signal);
     const rows = engine.rowsFor(sampler);
     const prompt = await operation.run(() =>
-      text === null ? engine.readAny(rows) : engine.read(engine.model.prompts.encode(text), rows),
+      text === null || this.manifest.prompt.kind === 'embeddings'
+        ? engine.readAny(rows)
+        : engine.read(engine.model.prompts.encode(text), rows),
     );
     const { threads } = engine.resources;
     await operation.run(() => engine.native.load(rows, threads));

@@ -97,6 +97,12 @@ describe.each([...TEXT, 'llamagen'])('%s', (family) => {
     },
   );
 
+  test('it proves itself', async () => {
+    const { passed, checks } = await model.verify({ images: 1 });
+    expect(checks.filter((check) => !check.passed)).toEqual([]);
+    expect(passed).toBe(true);
+  });
+
   test('every token that was drawn has a likelihood', async () => {
     const prompt = promptOf(fixture.cases[0] as Case);
     const { tokens } = await model.generate(prompt, { seed: 7 });
