@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { type Benchmark, type BenchOptions, bench } from './benchmark/bench';
 import { type Driver, plainDecoding } from './decoding/driver';
 import type { Statistics } from './decoding/statistics';
 import { Drawing, type GenerationEvent } from './drawing';
@@ -242,6 +243,14 @@ export class ImageModel {
    */
   async verify(options: VerifyOptions = {}): Promise<Verification> {
     return verify(this, options);
+  }
+
+  /**
+   * What windows cost and decoders gain with this model on this machine and device, and which setting is the fastest.
+   * @throws {Sjd2Error} ERR_ARGUMENT, ERR_ABORTED, ERR_NUMERICS, ERR_MEMORY, ERR_STATE.
+   */
+  async bench(options: BenchOptions = {}): Promise<Benchmark> {
+    return bench(this, options);
   }
 
   /** Pixels of an image's tokens (rows x columns ids). */

@@ -11,6 +11,13 @@
  *
  * @module
  */
+export type {
+  Benchmark,
+  BenchOptions,
+  BenchProgress,
+  DecoderSpeed,
+  WindowCost,
+} from './benchmark/bench';
 export type { Statistics } from './decoding/statistics';
 export type { GenerationEvent } from './drawing';
 export { type ErrorCode, Sjd2Error } from './errors';

@@ -9,8 +9,12 @@ const DIST = path.join(__dirname, '..', 'dist');
 
 const SJD2 = `
 Attribution: license, name, source, url?
+BenchOptions: onProgress?, prompt?, seconds?, signal?
+BenchProgress: done, setting
+Benchmark: decoders, images, recommended, seconds, tokens, windows
 CouplingName: gumbel | maximal | independent
 DecoderName: ar | jacobi | sjd | sjd2
+DecoderSpeed: coupling, decoder, secondsPerToken, speedUp, tokensPerPass, window
 DeviceName: cpu | webgpu | cuda
 EmbeddingsPrompt: kind, length, width
 ErrorCode: ERR_ARGUMENT | ERR_MODEL | ERR_ADDON | ERR_RUNTIME | ERR_VERIFY | ERR_NUMERICS | ERR_STATE | ERR_ABORTED | ERR_OUTPUT | ERR_DEVICE | ERR_MEMORY | ERR_INTERNAL
@@ -18,7 +22,7 @@ GenerateOptions: count?, coupling?, decoder?, initial?, levels?, relaxed?, seed?
 GenerateResult: images, stats, tokens
 GenerationEvent: progress | preview | completed
 GraphsByRows: '1'?, '2'?
-ImageModel: [Symbol.asyncDispose], decodeTokens, device, deviceReason, dispose, folder, generate, manifest, precision, runtime, score, sha256, stream, unknownWords, verify
+ImageModel: [Symbol.asyncDispose], bench, decodeTokens, device, deviceReason, dispose, folder, generate, manifest, precision, runtime, score, sha256, stream, unknownWords, verify
 ImageRaster: columns, height, rows, vocabulary, width
 InitialName: noise | uniform | left | up
 LawComparison: chiSquare, images, outside, tokens
@@ -45,6 +49,7 @@ VerifyCheck: allowed, found, law?, name, passed, tokens?, windows?
 VerifyOptions: images?, onProgress?, prompt?, samples?, signal?, tokens?
 VerifyProgress: check, done
 WindowComparison: committed, difference, guided, width
+WindowCost: breakEven, seconds, window
 WordsPrompt: begin, kind, length, pad, unconditional, unknown
 contactSheet
 loadModel

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { shown } from '../errors';
 import { cannotWrite } from '../image/write-whole';
+import { benchCommand } from './bench';
 import { compareCommand } from './compare';
 import { EXIT, fail } from './failure';
 import { generateCommand } from './generate';
@@ -45,11 +46,18 @@ Examples:
   sjd2 generate "a red apple" -o apple.png
   sjd2 compare "a red apple" -o sheet.png
   sjd2 verify --model ./my-model
+  sjd2 bench --model ./my-model
   sjd2 info
 
 Exit codes: ${EXIT.done} done, ${EXIT.failure} failure, ${EXIT.usage} bad usage, ${EXIT.interrupted} interrupted`,
     );
-  for (const command of [generateCommand(), compareCommand(), verifyCommand(), infoCommand()]) {
+  for (const command of [
+    generateCommand(),
+    compareCommand(),
+    verifyCommand(),
+    benchCommand(),
+    infoCommand(),
+  ]) {
     program.addCommand(command);
   }
   // Commander would end the process itself; here every way out goes through run().
