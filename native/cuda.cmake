@@ -19,7 +19,8 @@ target_sources(sjd2_engine PRIVATE
 
 set(SJD2_CUDA_ARCHITECTURES 80 86 89 90 100 120 CACHE STRING "GPU architectures of the fatbin")
 find_program(SJD2_NVCC nvcc PATHS /usr/local/cuda/bin $ENV{CUDA_PATH}/bin)
-if(SJD2_NVCC AND NOT MSVC AND NOT APPLE)
+# ONNX Runtime's CUDA provider exists for x64 only.
+if(SJD2_NVCC AND NOT MSVC AND NOT APPLE AND NOT CMAKE_SYSTEM_PROCESSOR STREQUAL aarch64)
   set(SJD2_FATBIN ${CMAKE_CURRENT_BINARY_DIR}/sjd2_kernels.fatbin)
   set(SJD2_TARGETS -gencode arch=compute_80,code=compute_80)  # PTX for what comes after
   foreach(arch ${SJD2_CUDA_ARCHITECTURES})
@@ -39,7 +40,7 @@ if(SJD2_NVCC AND NOT MSVC AND NOT APPLE)
     COMPILE_DEFINITIONS "SJD2_FATBIN=\"${SJD2_FATBIN}\"")
   target_sources(sjd2_engine PRIVATE ${SJD2_FATBIN})
 else()
-  message(STATUS "sjd2: no nvcc, so this build has no CUDA kernels and runs on the CPU only")
+  message(STATUS "sjd2: no nvcc or not x64, so this build has no CUDA kernels")
 endif()
 
 if(NOT SJD2_TESTS OR MSVC OR APPLE)
