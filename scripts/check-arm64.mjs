@@ -13,7 +13,7 @@ import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { emptyProject, run, sha256 } from './package/empty-projects.mjs';
+import { emptyProject, pixelsOf, run } from './package/empty-projects.mjs';
 import { HOST } from './package/platforms.mjs';
 import { startRegistry } from './package/registry.mjs';
 
@@ -78,11 +78,11 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-/** Installs, and returns what the kernels printed and the picture's SHA-256. */
+/** Installs, and returns what the kernels printed and the SHA-256 of the picture's pixels. */
 function use(flags, node) {
-  const project = emptyProject(scratch);
+  const project = emptyProject({ scratch, registry: registry.url });
   writeFileSync(join(project, 'kernels.mjs'), kernels);
-  npm(['install', '--registry', registry.url, ...flags], project);
+  npm(['install', ...flags], project);
   console.log(`\n== ${node.join(' ')}`);
   const { stdout, status } = spawnSync(node[0], [...node.slice(1), 'kernels.mjs'], {
     cwd: project,
@@ -93,7 +93,7 @@ function use(flags, node) {
   const cli = join('node_modules', 'sjd2', 'bin', 'sjd2.js');
   run([...node, cli, 'info'], project);
   run([...node, cli, 'generate', 'a red apple', '--seed', '7', '-o', 'apple.png'], project);
-  return { kernels: stdout, picture: sha256(join(project, 'apple.png')) };
+  return { kernels: stdout, picture: pixelsOf(join(project, 'apple.png')) };
 }
 
 function npm(args, cwd) {

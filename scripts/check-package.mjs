@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { neededGlibc } from './package/binary.mjs';
 import { tryBundlers } from './package/bundlings.mjs';
-import { commandOf, emptyProject, environment, run, sha256 } from './package/empty-projects.mjs';
+import { commandOf, emptyProject, environment, pixelsOf, run } from './package/empty-projects.mjs';
 import { tryInstaller, writeTables } from './package/installations.mjs';
 import { ALL, FEW, TOOLS } from './package/installers.mjs';
 import { HOST } from './package/platforms.mjs';
@@ -55,8 +55,8 @@ try {
   });
   checkContents();
   registry = await startRegistry(packages);
-  const picture = checkPrograms();
   const place = { scratch, registry: registry.url };
+  const picture = checkPrograms(place);
   const bundlings = bundlers ? await tryBundlers(picture, place) : [];
   const installations = Object.entries(installers).flatMap(([name, installer]) =>
     tryInstaller(name, installer, picture, place),
@@ -115,10 +115,10 @@ function size(folder) {
   return Number.parseInt(stdout, 10);
 }
 
-/** The faces of the library in one project: they draw one picture, whose SHA-256 is returned. */
-function checkPrograms() {
-  const project = emptyProject(scratch);
-  const env = environment(scratch, registry.url, 'node20');
+/** The faces of the library in one project: they draw one picture, the SHA-256 of whose pixels is returned. */
+function checkPrograms(place) {
+  const project = emptyProject(place);
+  const env = environment(place, 'node20');
   const [node] = commandOf('node20');
   const { home, program, fresh } = FEW.npm;
   run([node, join(home, program), ...fresh], project, env);
@@ -129,8 +129,9 @@ function checkPrograms() {
   console.log('\n== command line');
   const cli = join('node_modules', 'sjd2', 'bin', 'sjd2.js');
   run([node, cli, 'generate', 'a red apple', '--seed', '7', '-o', 'cli.png'], project, env);
-  const picture = sha256(join(project, 'cli.png'));
-  if (sha256(join(project, 'esm.png')) !== picture) throw new Error('esm.mjs drew another picture');
+  const picture = pixelsOf(join(project, 'cli.png'));
+  if (pixelsOf(join(project, 'esm.png')) !== picture)
+    throw new Error('esm.mjs drew another picture');
   for (const name of ['@types', 'undici-types']) {
     symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name));
   }

@@ -53,6 +53,7 @@ const PUBLISHED = [
   'optionalDependencies',
   'peerDependencies',
   'peerDependenciesMeta',
+  'preferUnplugged',
   'publishConfig',
 ];
 
@@ -128,6 +129,8 @@ function packMain() {
     ...manifest,
     files,
     optionalDependencies,
+    // Native code reads models by itself, and no zip file of Yarn's.
+    preferUnplugged: true,
     publishConfig: { access: 'public' },
   };
   const published = PUBLISHED.filter((key) => key in complete).map((key) => [key, complete[key]]);

@@ -16,7 +16,14 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { commandOf, emptyProject, environment, run, sha256, versionOf } from './empty-projects.mjs';
+import {
+  commandOf,
+  emptyProject,
+  environment,
+  pixelsOf,
+  run,
+  versionOf,
+} from './empty-projects.mjs';
 import { FEW } from './installers.mjs';
 
 const tools = join(dirname(fileURLToPath(import.meta.url)), 'bundlers');
@@ -155,11 +162,12 @@ async function electron(project, deployed) {
 }
 
 /**
- * @param picture SHA-256 of what each program has to draw
+ * @param picture SHA-256 of the pixels that each program has to draw
  * @returns rows for the table of docs/install.md
  */
-export async function tryBundlers(picture, { scratch, registry }) {
-  const env = environment(scratch, registry, 'node20');
+export async function tryBundlers(picture, place) {
+  const { scratch } = place;
+  const env = environment(place, 'node20');
   const project = installed();
   const rows = [];
   for (const [name, { setting, bundle }] of Object.entries(BUNDLERS)) {
@@ -182,7 +190,7 @@ export async function tryBundlers(picture, { scratch, registry }) {
   return rows;
 
   function installed() {
-    const folder = emptyProject(scratch);
+    const folder = emptyProject(place);
     const [oldest] = commandOf('node20');
     run([oldest, join(FEW.npm.home, FEW.npm.program), ...FEW.npm.fresh], folder, env);
     return folder;
@@ -198,7 +206,7 @@ export async function tryBundlers(picture, { scratch, registry }) {
       const [drawn] = ['commonjs.png', 'esm.png']
         .map((file) => join(out, file))
         .filter(existsSync)
-        .map(sha256);
+        .map(pixelsOf);
       if (drawn !== picture) row.failure = `drew another picture, ${drawn.slice(0, 12)}`;
     } catch (error) {
       console.error(error);

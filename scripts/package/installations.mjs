@@ -7,9 +7,9 @@ import {
   commandOf,
   emptyProject,
   environment,
+  pixelsOf,
   run,
   runtimeName,
-  sha256,
   versionOf,
 } from './empty-projects.mjs';
 
@@ -17,14 +17,14 @@ import {
  * Anew and from the lockfile, with install scripts and without, for each of its runtimes; each time a
  * program draws.
  *
- * @param picture SHA-256 of what it has to draw
+ * @param picture SHA-256 of the pixels that it has to draw
  * @returns a row for each installation, with `failure` where it did not work or drew something else
  */
 export function tryInstaller(name, installer, picture, place) {
   const rows = [];
   for (const runtime of installer.runtimes) {
     for (const noScripts of installer.noScripts ? [[], [installer.noScripts]] : [[]]) {
-      const project = emptyProject(place.scratch);
+      const project = emptyProject(place);
       for (const way of ['fresh', 'locked']) {
         const args = [...installer[way], ...noScripts];
         const command = `${name.split(' ')[0].toLowerCase()} ${args.join(' ')}`;
@@ -37,7 +37,7 @@ export function tryInstaller(name, installer, picture, place) {
           if (drawn !== picture) row.failure = `drew another picture, ${drawn.slice(0, 12)}`;
         } catch (error) {
           console.error(error.message);
-          row.failure = error.message.split('\n')[0];
+          row.failure = error.message;
         }
         rows.push(row);
         if (row.failure) break; // From this lockfile there is nothing to install.
@@ -47,8 +47,8 @@ export function tryInstaller(name, installer, picture, place) {
   return rows;
 }
 
-function installAndDraw(installer, args, runtime, project, { scratch, registry }) {
-  const env = { ...environment(scratch, registry, runtime), ...installer.environment };
+function installAndDraw(installer, args, runtime, project, place) {
+  const env = { ...environment(place, runtime), ...installer.environment };
   const [node] = commandOf(runtime.startsWith('node') ? runtime : 'node20');
   const program = join(installer.home, installer.program);
   const client = installer.native ? [program] : [node, program];
@@ -58,7 +58,7 @@ function installAndDraw(installer, args, runtime, project, { scratch, registry }
   run([...client, ...args], project, env);
   const runs = installer.command ? [...client, ...installer.command] : commandOf(runtime);
   run([...runs, 'commonjs.cjs'], project, env);
-  return sha256(join(project, 'commonjs.png'));
+  return pixelsOf(join(project, 'commonjs.png'));
 }
 
 /** Between the markers of docs/install.md. */

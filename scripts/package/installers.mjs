@@ -79,7 +79,7 @@ export const ALL = {
   'yarn 4 with Plug’n’Play': {
     ...yarn4,
     environment: { YARN_NODE_LINKER: 'pnp' },
-    command: ['run', 'node'],
+    command: ['node'],
   },
   Bun: {
     home: join(matrix, '@oven', 'bun-linux-x64'),
