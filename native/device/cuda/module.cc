@@ -29,7 +29,7 @@ const char* embedded_image_absence() { return ""; }
 Image embedded_image() { return {}; }
 const char* embedded_image_absence() {
   return "This build of sjd2 holds no CUDA kernels: nvcc was not found when it was compiled. "
-         "Install the CUDA 13 toolkit and rebuild, or use a prebuilt package for Linux";
+         "Install the CUDA 13 toolkit and rebuild, or use the prebuilt package for Linux x64";
 }
 #endif
 
