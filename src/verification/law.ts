@@ -4,6 +4,7 @@ import { uniform } from './gumbel';
 
 /** What a decoder drew against the law that it should have drawn from. */
 export interface LawComparison {
+  /** Images that were drawn. */
   images: number;
   /** Tokens that were looked at. */
   tokens: number;

@@ -4,14 +4,17 @@ import { gumbelNoise } from './gumbel';
 
 /** Two images of one seed, token by token. */
 export interface TokenComparison {
+  /** Of the image. */
   seed: bigint;
   /** Tokens before the first difference; all that were compared if there is none. */
   same: number;
+  /** The first one; null if there is none. */
   difference: TokenDifference | null;
 }
 
 /** Where two decoders part: everything after it is another image. */
 export interface TokenDifference {
+  /** Of the token in the raster. */
   position: number;
   /** Of `ar`, and of the decoder that is compared. */
   tokens: [number, number];

@@ -30,10 +30,13 @@ export interface VerifyOptions extends SamplerOptions {
   tokens?: number;
   /** Images whose first tokens are held against their exact laws, 16 to 100,000. Default 64. */
   samples?: number;
+  /** Ends the verification, which then rejects with an `AbortError`. */
   signal?: AbortSignal;
+  /** Called between checks. */
   onProgress?: (event: VerifyProgress) => void;
 }
 
+/** How far a verification is. */
 export interface VerifyProgress {
   /** What is being checked. */
   check: string;
@@ -43,20 +46,29 @@ export interface VerifyProgress {
 
 /** One line of the table. */
 export interface VerifyCheck {
+  /** What was checked. */
   name: string;
+  /** Whether what was found is allowed. */
   passed: boolean;
-  /** What was found, and what was allowed, in words. */
+  /** What was found, in words. */
   found: string;
+  /** What is allowed, in words. */
   allowed: string;
+  /** Of a check of windows: each width. */
   windows?: WindowComparison[];
+  /** Of a check of tokens: each image. */
   tokens?: TokenComparison[];
+  /** Of a check of laws. */
   law?: LawComparison;
 }
 
+/** What `verify` found. */
 export interface Verification {
   /** All checks did. */
   passed: boolean;
+  /** Line by line. */
   checks: VerifyCheck[];
+  /** What it took. */
   seconds: number;
 }
 
