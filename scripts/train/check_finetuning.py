@@ -94,6 +94,15 @@ def check_resume(root):
     assert not timesteps[0].any() and timesteps[1:].any()
 
 
+def check_again(root):
+    """A taught folder brings its timestep table, and says so where it does not fit."""
+    before = tensors(root / "whole/model")[1]["timestep_embedding"]
+    run(root, "again", "--steps", 1, "--lr", 1e-9, model="whole/model")
+    after = tensors(root / "again/model")[1]["timestep_embedding"]
+    assert (before - after).abs().max() < 1e-6, "one step of hardly any learning"
+    refused(root, "sjd2.json: denoising: expected", "--levels", 4, model="whole/model")
+
+
 def check_lora(root):
     run(root, "lora", "--steps", 2, "--lora", 4, "--at-once", 2)
     start, (weights, _) = load_file(root / "janus/model.safetensors"), tensors(root / "lora/model")
@@ -197,7 +206,14 @@ def main():
         (root / "janus").mkdir()
         tiny_models.janus(root / "janus")
         write_images(root / "images")
-        for check in (check_resume, check_lora, check_refusals, check_simulation, check_drawing):
+        for check in (
+            check_resume,
+            check_again,
+            check_lora,
+            check_refusals,
+            check_simulation,
+            check_drawing,
+        ):
             check(root)
             print(f"{check.__name__}: passed after {time.monotonic() - start:.0f} s", flush=True)
 

@@ -203,6 +203,7 @@ def train(options, accelerator):
     ids = [caption_ids(folder, prompts) for folder in folders]
     torch.manual_seed(options.seed)
     model = TEACHABLE[family.name](options.model, levels).to(precision.DEVICE)
+    taught_folder.restore(options.model, model, levels)
     options.out.mkdir(parents=True, exist_ok=True)
     # One process makes what the others then find.
     with accelerator.main_process_first():

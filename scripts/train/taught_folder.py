@@ -9,7 +9,7 @@ scripts/export/export.py makes a package for the decoder sjd2 of it.
 import json
 import shutil
 
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from folder_writer import FolderWriter
 
@@ -23,6 +23,20 @@ def copy_what_is_no_weight(source, folder):
         skipped = path.name.endswith(WEIGHTS) or path.name in OURS or path.name.startswith(".")
         if path.is_file() and not skipped and not (folder / path.name).exists():
             shutil.copyfile(path, folder / path.name)
+
+
+def restore(source, model, levels):
+    """A folder that was taught before brings its timestep table; the embedding and its statistics are as
+    they were, since they do not move."""
+    if not levels or not (source / "sjd2.json").exists():
+        return
+    before = json.loads((source / "sjd2.json").read_text(encoding="utf8"))["denoising"]
+    if before != levels.manifest():
+        raise SystemExit(
+            f"{source / 'sjd2.json'}: denoising: expected {levels.manifest()} but found {before}: give its --levels"
+        )
+    table = load_file(source / "sjd2.safetensors")["timestep_embedding"]
+    model.timestep_embedding.data.copy_(table)
 
 
 def write(out, source, model, levels, facts):
