@@ -35,10 +35,21 @@ if(SJD2_NVCC AND NOT MSVC AND NOT APPLE AND NOT CMAKE_SYSTEM_PROCESSOR STREQUAL 
     DEPENDS ${SJD2_CUDA_KERNELS}
     COMMENT "Compiling the CUDA kernels (about half a minute)"
     VERBATIM)
+  # For drivers before CUDA 13's: the same PTX, said to be of CUDA 12.2. The kernels use nothing newer,
+  # or ptxas would refuse it (the test cuda_ptx_version).
+  set(SJD2_PTX ${CMAKE_CURRENT_BINARY_DIR}/sjd2_kernels.ptx)
+  add_custom_command(
+    OUTPUT ${SJD2_PTX}
+    COMMAND ${SJD2_NVCC} ${SJD2_NVCC_FLAGS} -arch=compute_80 -Wno-deprecated-gpu-targets -ptx
+            -o ${SJD2_PTX} ${SJD2_CUDA_DIR}/kernels/cuda/kernels.cu
+    COMMAND sed -i "s/^\\.version .*/.version 8.2/" ${SJD2_PTX}
+    DEPENDS ${SJD2_CUDA_KERNELS}
+    COMMENT "Compiling the CUDA kernels to PTX"
+    VERBATIM)
   set_source_files_properties(${SJD2_CUDA_DIR}/device/cuda/module.cc PROPERTIES
-    OBJECT_DEPENDS ${SJD2_FATBIN}
-    COMPILE_DEFINITIONS "SJD2_FATBIN=\"${SJD2_FATBIN}\"")
-  target_sources(sjd2_engine PRIVATE ${SJD2_FATBIN})
+    OBJECT_DEPENDS "${SJD2_FATBIN};${SJD2_PTX}"
+    COMPILE_DEFINITIONS "SJD2_FATBIN=\"${SJD2_FATBIN}\";SJD2_PTX=\"${SJD2_PTX}\"")
+  target_sources(sjd2_engine PRIVATE ${SJD2_FATBIN} ${SJD2_PTX})
 else()
   message(STATUS "sjd2: no nvcc or not x64, so this build has no CUDA kernels")
 endif()
@@ -137,14 +148,11 @@ set_tests_properties(cuda_check PROPERTIES
 # nvcc's PTX as C++, held bit by bit to the emulated source.
 find_program(SJD2_NODE node)
 if(SJD2_FATBIN AND SJD2_NODE)
-  set(SJD2_PTX ${CMAKE_CURRENT_BINARY_DIR}/sjd2_kernels.ptx)
   set(SJD2_PTX_CODE ${CMAKE_CURRENT_BINARY_DIR}/sjd2_kernels_ptx.cc)
   add_custom_command(
     OUTPUT ${SJD2_PTX_CODE}
-    COMMAND ${SJD2_NVCC} ${SJD2_NVCC_FLAGS} -arch=compute_80 -ptx -o ${SJD2_PTX}
-            ${SJD2_CUDA_DIR}/kernels/cuda/kernels.cu
     COMMAND ${SJD2_NODE} ${SJD2_CUDA_TEST_DIR}/ptx/translate.mjs ${SJD2_PTX} ${SJD2_PTX_CODE}
-    DEPENDS ${SJD2_CUDA_KERNELS} ${SJD2_CUDA_TEST_DIR}/ptx/translate.mjs
+    DEPENDS ${SJD2_PTX} ${SJD2_CUDA_TEST_DIR}/ptx/translate.mjs
     COMMENT "Translating the PTX to C++"
     VERBATIM)
   # Tens of thousands of statements: optimising them takes longer than running them as they are.
@@ -157,6 +165,11 @@ if(SJD2_FATBIN AND SJD2_NODE)
     ${SJD2_CUDA_TEST_DIR}/ptx/ptx_test.cc)
   target_link_libraries(cuda_ptx_test PRIVATE sjd2_simt)
   add_test(NAME cuda_ptx COMMAND cuda_ptx_test)
+  find_program(SJD2_PTXAS ptxas HINTS /usr/local/cuda/bin $ENV{CUDA_PATH}/bin)
+  if(SJD2_PTXAS)
+    add_test(NAME cuda_ptx_version
+      COMMAND ${SJD2_PTXAS} -O0 --gpu-name sm_80 -o sjd2_kernels_ptx.cubin ${SJD2_PTX})
+  endif()
 else()
   message(STATUS "sjd2: the PTX test needs nvcc and node, and is not built")
 endif()

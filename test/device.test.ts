@@ -121,8 +121,20 @@ describe('on an emulated GPU', () => {
     });
   });
 
+  onEmulatedGpu('a driver of CUDA 12.2 will do', async () => {
+    const environment = { SJD2_FAKE_CUDA_VERSION: '12020' };
+    const { stdout } = await runWithDriver(
+      EMULATED_DRIVER,
+      ['bin/sjd2.js', 'info', '--json'],
+      environment,
+    );
+    expect(JSON.parse(stdout).devices).toContainEqual(
+      expect.objectContaining({ name: 'cuda', usable: true }),
+    );
+  });
+
   onEmulatedGpu.each([
-    ['an old driver', { SJD2_FAKE_CUDA_VERSION: '12040' }, /supports CUDA 12\.4.*release 580/],
+    ['an old driver', { SJD2_FAKE_CUDA_VERSION: '12010' }, /supports CUDA 12\.1.*release 535/],
     [
       'an old GPU',
       { SJD2_FAKE_CUDA_CAPABILITY: '75' },
@@ -137,7 +149,7 @@ describe('on an emulated GPU', () => {
 
 test('without a driver cuda is an error that says all there is to install, and auto is the CPU', async () => {
   const refusal = await evaluate(NO_DRIVER, REFUSAL);
-  expect(refusal).toMatch(/^ERR_DEVICE: .*libno-such-driver\.so can not be loaded.*release 580/);
+  expect(refusal).toMatch(/^ERR_DEVICE: .*libno-such-driver\.so can not be loaded.*release 535/);
   expect(refusal).toMatch(/CUDA execution provider.*device cpu/);
   expect(refusal).not.toMatch('\n');
   expect(await evaluate(NO_DRIVER, `return (await sjd2.loadModel('emoji')).device;`)).toBe('cpu');

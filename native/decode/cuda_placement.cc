@@ -53,6 +53,7 @@ class CudaPlacement final : public Placement {
                       ": it takes fp16 and bf16. Use precision fp16 with a package that holds such "
                       "graphs (files.halfDecoder), or device cpu");
     }
+    refuse_layers_on_cpu(graph, "CUDA");
   }
 
   Device& device() override { return gpu_; }

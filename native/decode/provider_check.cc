@@ -2,12 +2,32 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <string_view>
 
 #include "decode/logits.h"
 #include "decode/run_buffers.h"
 #include "kernels/philox.h"
 
 namespace sjd2 {
+
+void refuse_layers_on_cpu(const ort::Graph& graph, const char* provider) {
+  constexpr std::string_view kLayers[] = {"MatMul", "Gemm", "Attention", "LayerNorm", "Softmax"};
+  std::string names;
+  size_t count = 0;
+  for (const std::string& node : graph.nodes_on_cpu()) {
+    const std::string type = node.substr(0, node.find(' '));
+    const auto carries = [&](std::string_view layer) { return type.find(layer) != type.npos; };
+    if (std::none_of(std::begin(kLayers), std::end(kLayers), carries)) continue;
+    if (++count <= 3) names += (names.empty() ? "" : ", ") + node;
+  }
+  if (count == 0) return;
+  throw Error(codes::kDevice, std::string("ONNX Runtime's ") + provider + " provider leaves " +
+                                  std::to_string(count) + " layers of " + graph.path() +
+                                  " to the CPU (" + names + (count > 3 ? ", ..." : "") +
+                                  "): use device cpu");
+}
+
 namespace {
 
 // A past, and rows behind it that are run together and in pieces. ONNX Runtime's WebGPU attention

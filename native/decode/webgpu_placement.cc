@@ -11,10 +11,12 @@ class WebGpuPlacement final : public HostPlacement {
   void choose_provider(ort::GraphOptions& options) const override { options.webgpu = true; }
 
   void check(const ort::Graph& graph, const ort::TensorSpec& cache) const override {
-    if (!graph.reads_from_host(cache.name)) return;
-    throw Error(codes::kDevice,
-                "ONNX Runtime's WebGPU provider has no kernel for the attention of " +
-                    graph.path() + ": use device cpu");
+    if (graph.reads_from_host(cache.name)) {
+      throw Error(codes::kDevice,
+                  "ONNX Runtime's WebGPU provider has no kernel for the attention of " +
+                      graph.path() + ": use device cpu");
+    }
+    refuse_layers_on_cpu(graph, "WebGPU");
   }
 
   OwnedTensor cache_tensor(const ort::Graph& graph, size_t, const std::vector<int64_t>& shape,

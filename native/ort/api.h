@@ -24,6 +24,8 @@ struct CudaOptions;
 struct EpDevice;
 struct HardwareDevice;
 struct KeyValuePairs;
+struct AssignedSubgraph;
+struct AssignedNode;
 
 #ifdef _WIN32
 using PathChar = wchar_t;
@@ -135,5 +137,16 @@ inline constexpr Function<const KeyValuePairs*(const HardwareDevice*), 311> Hard
 inline constexpr Function<const HardwareDevice*(const EpDevice*), 316> EpDeviceHardware;
 inline constexpr Function<Status*(const Session*, const MemoryInfo**, size_t), 380>
     SessionGetMemoryInfoForInputs;
+
+// at_least(1, 24), and only for sessions that were told to record it.
+inline constexpr Function<Status*(const Session*, const AssignedSubgraph* const**, size_t*), 407>
+    SessionGetAssignment;
+inline constexpr Function<Status*(const AssignedSubgraph*, const char**), 408>
+    AssignedSubgraphProvider;
+inline constexpr Function<Status*(const AssignedSubgraph*, const AssignedNode* const**, size_t*),
+                          409>
+    AssignedSubgraphNodes;
+inline constexpr Function<Status*(const AssignedNode*, const char**), 410> AssignedNodeName;
+inline constexpr Function<Status*(const AssignedNode*, const char**), 412> AssignedNodeOperator;
 
 }  // namespace sjd2::ort

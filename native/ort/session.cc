@@ -86,6 +86,10 @@ Graph::Graph(Library& library, const std::string& path, const GraphOptions& opti
   library.call(SetSessionGraphOptimizationLevel, settings.get(), 99);
   // Spinning threads on shared cores double the time of a pass: they steal from the one that works.
   library.call(AddSessionConfigEntry, settings.get(), "session.intra_op.allow_spinning", "0");
+  if (options.cuda || options.webgpu) {
+    library.call(AddSessionConfigEntry, settings.get(), "session.record_ep_graph_assignment_info",
+                 "1");
+  }
   const auto open = [&] {
     session_ = SessionHandle(library, open_session(library, path, settings.get()));
   };
@@ -105,7 +109,10 @@ Graph::Graph(Library& library, const std::string& path, const GraphOptions& opti
   }
   inputs_ = describe(true);
   outputs_ = describe(false);
-  if (gpu_memory_.get()) find_host_inputs();
+  if (gpu_memory_.get()) {
+    find_host_inputs();
+    find_nodes_on_cpu();
+  }
 }
 
 Graph::~Graph() {
@@ -144,6 +151,27 @@ void Graph::find_host_inputs() {
     const char* name = nullptr;
     if (places[i]) library_.call(MemoryInfoGetName, places[i], &name);
     if (!name || std::string(name) != gpu) host_inputs_.push_back(inputs_[i].name);
+  }
+}
+
+void Graph::find_nodes_on_cpu() {
+  if (!library_.at_least(1, 24)) return;
+  const AssignedSubgraph* const* parts = nullptr;
+  size_t count = 0;
+  library_.call(SessionGetAssignment, session_.get(), &parts, &count);
+  for (size_t i = 0; i < count; ++i) {
+    const char* provider = nullptr;
+    library_.call(AssignedSubgraphProvider, parts[i], &provider);
+    if (std::string(provider) != "CPUExecutionProvider") continue;
+    const AssignedNode* const* nodes = nullptr;
+    size_t length = 0;
+    library_.call(AssignedSubgraphNodes, parts[i], &nodes, &length);
+    for (size_t j = 0; j < length; ++j) {
+      const char *name = nullptr, *type = nullptr;
+      library_.call(AssignedNodeName, nodes[j], &name);
+      library_.call(AssignedNodeOperator, nodes[j], &type);
+      nodes_on_cpu_.push_back(std::string(type) + " (" + name + ")");
+    }
   }
 }
 

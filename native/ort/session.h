@@ -46,6 +46,9 @@ class Graph {
   // Whether the nodes that read an input want it in host memory, where they see what the host
   // writes. Any other host tensor is copied when it is bound, and never again.
   bool reads_from_host(const std::string& input) const;
+  // Of a GPU's session, the nodes that its provider left to the CPU, as "MatMul (its name)"; with
+  // an ONNX Runtime before 1.24, which does not tell, none.
+  const std::vector<std::string>& nodes_on_cpu() const { return nodes_on_cpu_; }
   // To be held by whoever binds, runs or releases: some providers take one thread at a time. Empty
   // on the CPU, where runs overlap.
   std::unique_lock<std::mutex> turn() const {
@@ -61,6 +64,7 @@ class Graph {
   std::vector<TensorSpec> describe(bool inputs) const;
   void use_memory(const char* name, int device);
   void find_host_inputs();
+  void find_nodes_on_cpu();
 
   Library& library_;
   std::string path_;
@@ -71,6 +75,7 @@ class Graph {
   AllocatorHandle allocator_;
   std::vector<TensorSpec> inputs_, outputs_;
   std::vector<std::string> host_inputs_;  // of a GPU's session: what its nodes read from the host
+  std::vector<std::string> nodes_on_cpu_;
 };
 
 // For a dimension of `shape` below: fits whatever the graph says; has to change from run to run.

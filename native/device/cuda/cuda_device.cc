@@ -22,7 +22,7 @@ DevicePointer address(const void* pointer) { return reinterpret_cast<DevicePoint
 // Members of a constructor that throws are not destroyed by ~CudaDevice: give_back cleans up both.
 CudaDevice::CudaDevice(int ordinal) : driver_(Driver::instance()), ordinal_(ordinal) {
   // A driver that emulates a GPU brings emulated kernels.
-  if (!embedded_image().data && !driver_.emulated) {
+  if (!embedded_image(driver_.version).data && !driver_.emulated) {
     throw Error(kDeviceError, embedded_image_absence());
   }
   int count = 0;
@@ -78,7 +78,8 @@ void CudaDevice::give_back() noexcept {
 }
 
 void CudaDevice::load_kernels() {
-  driver_.check(driver_.cuModuleLoadDataEx(&module_, embedded_image().data, 0, nullptr, nullptr),
+  const Image image = embedded_image(driver_.version);
+  driver_.check(driver_.cuModuleLoadDataEx(&module_, image.data, 0, nullptr, nullptr),
                 "cuModuleLoadDataEx");
   for (const char* name : kKernels) {
     Function function = nullptr;

@@ -37,13 +37,13 @@ Driver::Driver() {
   void* library = open(name.c_str());  // never closed: the driver lives as long as the process
   if (!library) {
     throw Error(kDeviceError, "No CUDA: " + name + " can not be loaded (" + open_error() +
-                                  "). Install the NVIDIA driver, release 580 or newer");
+                                  "). Install the NVIDIA driver, release 535 or newer");
   }
   const auto load = [&](auto& entry, const char* symbol) {
     entry = reinterpret_cast<std::remove_reference_t<decltype(entry)>>(find(library, symbol));
     if (!entry) {
       throw Error(kDeviceError, "The CUDA driver " + name + " has no " + symbol +
-                                    ": it is too old; release 580 or newer is needed");
+                                    ": it is too old; release 535 or newer is needed");
     }
   };
 #define SJD2_LOAD(entry, parameters) load(entry, #entry);
@@ -54,7 +54,7 @@ Driver::Driver() {
   if (version < kNeededVersion) {
     throw Error(kDeviceError, "The NVIDIA driver supports CUDA " + version_text(version) +
                                   ", and CUDA " + version_text(kNeededVersion) +
-                                  " is needed: install driver release 580 or newer");
+                                  " is needed: install driver release 535 or newer");
   }
   check(cuInit(0), "cuInit");
 }

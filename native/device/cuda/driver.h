@@ -42,8 +42,8 @@ enum DeviceAttribute : int {
 };
 enum FunctionAttribute : int { kMaxDynamicSharedBytes = 8 };
 
-// CUDA 13 code needs the driver of CUDA 13, release 580.
-constexpr int kNeededVersion = 13000;
+// The PTX is written in the language of CUDA 12.2 (cuda.cmake), whose driver is release 535.
+constexpr int kNeededVersion = 12020;
 
 // name, parameters; every entry returns a Result.
 #define SJD2_CUDA_ENTRIES(X)                                                               \

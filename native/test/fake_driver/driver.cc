@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -94,12 +95,26 @@ EXPORT Result cuCtxSetCurrent(Context context) {
   return kSuccess;
 }
 
+// A fatbin of CUDA 13, or PTX of at most the language that came with the driver's CUDA: 8.x with
+// 12.x, 9.x with 13.x.
+static bool takes(const void* image) {
+  int driver = 0;
+  cuDriverGetVersion(&driver);
+  uint32_t magic = 0;
+  std::memcpy(&magic, image, sizeof magic);
+  if (magic == 0xba55ed50) return driver >= 13000;
+  int major = 0, minor = 0;
+  const char* version = std::strstr(static_cast<const char*>(image), "\n.version ");
+  if (!version || std::sscanf(version, "\n.version %d.%d", &major, &minor) != 2) return false;
+  return 1000 * (major + 4) + 10 * minor <= driver;
+}
+
 EXPORT Result cuModuleLoadDataEx(Module* module, const void* image, unsigned, int*, void**) {
   ENTER();
   // A build without nvcc has no image, and none is needed: the kernels are the emulated ones.
-  uint32_t magic = 0xba55ed50;
-  if (image) std::memcpy(&magic, image, sizeof magic);
-  if (magic != 0xba55ed50) return fail(kNoBinaryForGpu, "the module is not a fatbin");
+  if (image && !takes(image)) {
+    return fail(kNoBinaryForGpu, "the module is no fatbin, or of a newer CUDA than the driver");
+  }
   *module = reinterpret_cast<Module>(&module_tag);
   return kSuccess;
 }

@@ -89,6 +89,27 @@ TEST("device: what is missing is named") {
   CHECK(has(message_of([] { CudaDevice device(3); }), "below 1 but received 3"));
 }
 
+TEST("drivers before CUDA 13 get PTX of CUDA 12.2, which they take, and would refuse the fatbin") {
+  if (!cuda::embedded_image(13000).data) return;  // a build without nvcc
+  const auto load = [](const char* version, int image) {
+    setenv("SJD2_FAKE_CUDA_VERSION", version, 1);
+    cuda::Context context = nullptr;
+    driver().cuDevicePrimaryCtxRetain(&context, 0);
+    driver().cuCtxSetCurrent(context);
+    cuda::Module module = nullptr;
+    const Result result =
+        driver().cuModuleLoadDataEx(&module, cuda::embedded_image(image).data, 0, nullptr, nullptr);
+    driver().cuDevicePrimaryCtxRelease_v2(0);
+    unsetenv("SJD2_FAKE_CUDA_VERSION");
+    return result == cuda::kSuccess;
+  };
+  CHECK(load("13000", 13000));
+  CHECK(load("12020", 12020));
+  CHECK(load("12080", 12080));
+  CHECK(!load("12020", 13000));
+  CHECK(!load("12010", 12020));
+}
+
 // --- What the fake driver catches. Raw calls, as the class above would have to make by mistake.
 
 struct Raw {
@@ -96,7 +117,8 @@ struct Raw {
     driver().cuDevicePrimaryCtxRetain(&context, 0);
     driver().cuCtxSetCurrent(context);
     driver().cuStreamCreate(&stream, 1);
-    driver().cuModuleLoadDataEx(&module, cuda::embedded_image().data, 0, nullptr, nullptr);
+    driver().cuModuleLoadDataEx(&module, cuda::embedded_image(driver().version).data, 0, nullptr,
+                                nullptr);
   }
   ~Raw() {
     driver().cuStreamDestroy_v2(stream);
@@ -246,10 +268,10 @@ int main(int argc, char** argv) {
   setenv("SJD2_CUDA_DRIVER", "libno_such_driver.so", 1);
   const std::string absent = message_of([] { sjd2::cuda::Driver::instance(); });
   setenv("SJD2_CUDA_DRIVER", SJD2_FAKE_DRIVER, 1);
-  setenv("SJD2_FAKE_CUDA_VERSION", "12040", 1);
+  setenv("SJD2_FAKE_CUDA_VERSION", "12010", 1);
   const std::string old = message_of([] { sjd2::cuda::Driver::instance(); });
   unsetenv("SJD2_FAKE_CUDA_VERSION");
-  if (!sjd2::test::has(absent, "release 580") || !sjd2::test::has(old, "supports CUDA 12.4")) {
+  if (!sjd2::test::has(absent, "release 535") || !sjd2::test::has(old, "supports CUDA 12.1")) {
     std::cerr << "a missing or old driver is not explained:\n" << absent << "\n" << old << "\n";
     return 1;
   }

@@ -129,6 +129,15 @@ TEST("placement webgpu: a cache that a CPU node reads is refused") {
   CHECK_EQUAL(refusal([&] { load(*placement, "frozen"); }), std::string(codes::kDevice));
 }
 
+TEST("placement: a layer that the provider leaves to the CPU is refused, and named") {
+  const auto webgpu = webgpu_placement(runtime());
+  CHECK_EQUAL(refusal([&] { load(*webgpu, "layer"); }), std::string(codes::kDevice));
+  const auto cuda = cuda_placement(table(), true);
+  CHECK_EQUAL(refusal([&] { load(*cuda, "layer"); }), std::string(codes::kDevice));
+  const ort::Graph graph(runtime(), "layer", {.webgpu = true});
+  CHECK(graph.nodes_on_cpu() == std::vector<std::string>({"Sub (lengths)", "MatMul (projection)"}));
+}
+
 TEST("placement cuda: draws the host's logits, its lengths mirrored by the stream") {
   const auto placement = cuda_placement(table(), true);
   const auto decoder = load(*placement);

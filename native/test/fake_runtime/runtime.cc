@@ -4,6 +4,7 @@
 //
 // The name of a graph's file says how its session behaves:
 //   ..frozen..  the attention has no kernel for the GPU: a CPU node reads the cache
+//   ..layer..   the provider leaves a multiplication to the CPU
 //   ..wide..    runs of 32 rows and more are wrong
 #include <dlfcn.h>
 
@@ -48,12 +49,19 @@ struct Value {
 struct Session {
   MemoryInfo memory;
   void* stream = nullptr;
-  bool frozen = false, wide = false;
+  bool frozen = false, layer = false, wide = false;
   bool on_gpu() const { return memory.name != "Cpu"; }
   bool reads_from_host(const std::string& input) const {
     return input == "total_sequence_length" || input == "first_logit" ||
            (frozen && input.starts_with("past"));
   }
+};
+struct AssignedNode {
+  const char *name, *type;
+};
+struct AssignedSubgraph {
+  const char* provider;
+  AssignedNode node;
 };
 struct IoBinding {
   Session* session = nullptr;
@@ -176,6 +184,7 @@ void provide_all() {
         *out = new Session{{options->memory},
                            options->stream,
                            file.find("frozen") != file.npos,
+                           file.find("layer") != file.npos,
                            file.find("wide") != file.npos};
         return nullptr;
       });
@@ -306,6 +315,42 @@ void provide_all() {
         for (size_t i = 0; i < count; ++i) {
           out[i] = session->reads_from_host(kInputs[i].name) ? &host : &session->memory;
         }
+        return nullptr;
+      });
+  // One part for each provider; the CPU has a node that reckons with lengths, as real ones have.
+  provide(
+      SessionGetAssignment,
+      +[](const Session* session, const AssignedSubgraph* const** out, size_t* count) -> Status* {
+        static const AssignedSubgraph gpu{"GPU", {"attention", "GroupQueryAttention"}};
+        static const AssignedSubgraph lengths{"CPUExecutionProvider", {"lengths", "Sub"}};
+        static const AssignedSubgraph layer{"CPUExecutionProvider", {"projection", "MatMul"}};
+        static const AssignedSubgraph* const parts[] = {&gpu, &lengths, &layer};
+        *out = parts;
+        *count = session->layer ? 3 : 2;
+        return nullptr;
+      });
+  provide(
+      AssignedSubgraphProvider, +[](const AssignedSubgraph* part, const char** out) -> Status* {
+        *out = part->provider;
+        return nullptr;
+      });
+  provide(
+      AssignedSubgraphNodes,
+      +[](const AssignedSubgraph* part, const AssignedNode* const** out, size_t* count) -> Status* {
+        static thread_local const AssignedNode* node;
+        node = &part->node;
+        *out = &node;
+        *count = 1;
+        return nullptr;
+      });
+  provide(
+      AssignedNodeName, +[](const AssignedNode* node, const char** out) -> Status* {
+        *out = node->name;
+        return nullptr;
+      });
+  provide(
+      AssignedNodeOperator, +[](const AssignedNode* node, const char** out) -> Status* {
+        *out = node->type;
         return nullptr;
       });
   provide(
