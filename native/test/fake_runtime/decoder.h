@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <vector>
 
 #include "kernels/half.h"
 
@@ -12,9 +13,10 @@ namespace sjd2::fake_runtime {
 constexpr int32_t kHidden = 8, kVocabulary = 8, kLength = 64;
 
 struct Pass {
-  int32_t count = 0, last = 0, first_logit = 0;  // last: seqlens_k, the position of the last row
-  const float* inputs = nullptr;                 // [count, kHidden]
-  const uint16_t* past = nullptr;                // [kLength, kHidden], the upper halves of floats
+  int32_t count = 0, last = 0;     // last: seqlens_k, the position of the last row
+  std::vector<int64_t> laws;       // the rows that get logits
+  const float* inputs = nullptr;   // [count, kHidden]
+  const uint16_t* past = nullptr;  // [kLength, kHidden], the upper halves of floats
   uint16_t* present = nullptr;
   float* logits = nullptr;
   bool wrong = false;  // attends to nothing before the pass
@@ -27,13 +29,14 @@ inline void decode(const Pass& pass) {
       return pass.wrong ? 0.0f : from_bf16(pass.past[position * kHidden + channel]);
     return pass.inputs[(position - first) * kHidden + channel];
   };
-  for (int32_t row = pass.first_logit; row < pass.count; ++row) {
+  float* logits = pass.logits;
+  for (const int64_t row : pass.laws) {
     for (int32_t v = 0; v < kVocabulary; ++v) {
       float sum = 0;
       for (int32_t position = 0; position <= first + row; ++position) {
         if (position >= 0) sum += key(position, v) * static_cast<float>(1 + position % 5);
       }
-      pass.logits[(row - pass.first_logit) * kVocabulary + v] = sum;
+      *logits++ = sum;
     }
   }
   for (int32_t i = 0; i < pass.count * kHidden; ++i) {

@@ -1,6 +1,7 @@
 // The transformer on devices whose memory is not the host's, over the fake runtime, against the
 // host; and that the ways in which it was wrong, or could be, are caught.
 #include <memory>
+#include <numeric>
 
 #include "check.h"
 #include "decode/host_placement.h"
@@ -136,6 +137,47 @@ TEST("placement: a layer that the provider leaves to the CPU is refused, and nam
   CHECK_EQUAL(refusal([&] { load(*cuda, "layer"); }), std::string(codes::kDevice));
   const ort::Graph graph(runtime(), "layer", {.webgpu = true});
   CHECK(graph.nodes_on_cpu() == std::vector<std::string>({"Sub (lengths)", "MatMul (projection)"}));
+}
+
+// Logits of some of the rows of a pass: three pieces of at most 31.
+std::vector<float> decode_some(OnnxDecoder& decoder, const std::vector<int32_t>& laws) {
+  constexpr int32_t kCount = kLength;
+  OnnxTransformer transformer(decoder, kCount, kCount, std::make_shared<ort::Interrupt>(runtime()));
+  Placement& placement = decoder.placement();
+  std::vector<float> rows(kCount * kHidden);
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<float>(i * 5 % 16) - 8;
+  placement.upload(transformer.inputs(), rows.data(), rows.size() * sizeof(float));
+  transformer.run({{0}, kCount, laws});
+  std::vector<float> logits(laws.size() * kVocabulary);
+  placement.download(logits.data(), transformer.logits(), logits.size() * sizeof(float));
+  return logits;
+}
+
+TEST("placement: the rows that get logits are named, in whatever pieces they run") {
+  // None in the first piece; one that ends a piece, one that begins another; the last; and one
+  // alone.
+  const std::vector<std::vector<int32_t>> choices = {{20, 21, 22, 41, 63}, {30}, {0, 1, 63}};
+  const auto on_host = host_placement();
+  const auto host = load(*on_host, "decoder");
+  const std::vector<float> all = [&] {
+    std::vector<int32_t> every(kLength);
+    std::iota(every.begin(), every.end(), 0);
+    return decode_some(*host, every);
+  }();
+  const auto placement = webgpu_placement(runtime());
+  for (const char* path : {"rows", "rows-wide"}) {
+    const auto decoder = load(*placement, path);
+    check_provider(*decoder);
+    CHECK_EQUAL(decoder->widest_run(), path == std::string("rows") ? INT32_MAX : 31);
+    for (const std::vector<int32_t>& laws : choices) {
+      std::vector<float> wanted;
+      for (const int32_t law : laws) {
+        const auto from = all.begin() + law * kVocabulary;
+        wanted.insert(wanted.end(), from, from + kVocabulary);
+      }
+      CHECK(decode_some(*decoder, laws) == wanted);
+    }
+  }
 }
 
 TEST("placement cuda: draws the host's logits, its lengths mirrored by the stream") {

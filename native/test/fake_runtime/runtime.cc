@@ -49,7 +49,7 @@ struct Value {
 struct Session {
   MemoryInfo memory;
   void* stream = nullptr;
-  bool frozen = false, layer = false, wide = false;
+  bool frozen = false, layer = false, wide = false, rows = false;
   bool on_gpu() const { return memory.name != "Cpu"; }
   bool reads_from_host(const std::string& input) const {
     return input == "total_sequence_length" || input == "first_logit" ||
@@ -95,6 +95,12 @@ const Port kOutputs[] = {{"logits", kFloat32, {1, -1, kVocabulary}},
                          {"present.0.0.key", kFloat16, {1, 1, kLength, kHidden}},
                          {"present.0.0.value", kFloat16, {1, 1, kLength, kHidden}}};
 
+// A port as a session has it: one of "rows" names the rows that get logits.
+Port port_of(const Session* session, const Port& port) {
+  const bool other = session->rows && port.name == std::string("first_logit");
+  return other ? Port{"logit_rows", kInt64, {-1}} : port;
+}
+
 size_t bytes_of(const std::vector<int64_t>& shape, int element) {
   size_t bytes = element == kInt64 ? 8 : element == kFloat16 ? 2 : 4;
   for (const int64_t extent : shape) bytes *= static_cast<size_t>(extent);
@@ -109,7 +115,8 @@ Status* bind_input(IoBinding* binding, const char* name, const Value* value) {
   const bool wanted_on_host = !session.on_gpu() || session.reads_from_host(name);
   if ((value->memory == "Cpu") != wanted_on_host) {
     int element = kFloat32;
-    for (const Port& port : kInputs) {
+    for (const Port& any : kInputs) {
+      const Port port = port_of(&session, any);
       if (port.name == std::string(name)) element = port.element;
     }
     const auto* from = static_cast<const char*>(value->data);
@@ -134,7 +141,13 @@ Status* run(Session* session, const RunOptions*, const IoBinding* binding) {
   pass.count = static_cast<int32_t>(input("inputs_embeds").shape[1]);
   pass.inputs = static_cast<const float*>(input("inputs_embeds").data);
   pass.last = *static_cast<const int32_t*>(input("seqlens_k").data);
-  pass.first_logit = static_cast<int32_t>(*static_cast<const int64_t*>(input("first_logit").data));
+  const Value& laws = input(session->rows ? "logit_rows" : "first_logit");
+  const auto* numbers = static_cast<const int64_t*>(laws.data);
+  if (session->rows) {
+    pass.laws.assign(numbers, numbers + laws.shape[0]);
+  } else {
+    for (int64_t row = *numbers; row < pass.count; ++row) pass.laws.push_back(row);
+  }
   pass.past = static_cast<const uint16_t*>(input("past_key_values.0.0.key").data);
   pass.present = static_cast<uint16_t*>(binding->outputs.at("present.0.0.key").data);
   pass.logits = static_cast<float*>(binding->outputs.at("logits").data);
@@ -144,13 +157,14 @@ Status* run(Session* session, const RunOptions*, const IoBinding* binding) {
 }
 
 template <const auto& Ports>
-Status* describe(const Session*, size_t i, TypeInfo** out) {
-  *out = new TypeInfo{Ports[i].element, Ports[i].shape};
+Status* describe(const Session* session, size_t i, TypeInfo** out) {
+  const Port port = port_of(session, Ports[i]);
+  *out = new TypeInfo{port.element, port.shape};
   return nullptr;
 }
 template <const auto& Ports>
-Status* name(const Session*, size_t i, Allocator*, char** out) {
-  *out = strdup(Ports[i].name);
+Status* name(const Session* session, size_t i, Allocator*, char** out) {
+  *out = strdup(port_of(session, Ports[i]).name);
   return nullptr;
 }
 template <const auto& Ports>
@@ -185,7 +199,8 @@ void provide_all() {
                            options->stream,
                            file.find("frozen") != file.npos,
                            file.find("layer") != file.npos,
-                           file.find("wide") != file.npos};
+                           file.find("wide") != file.npos,
+                           file.find("rows") != file.npos};
         return nullptr;
       });
   provide(CreateSessionOptions, &create<SessionOptions>);
@@ -313,7 +328,8 @@ void provide_all() {
       SessionGetMemoryInfoForInputs,
       +[](const Session* session, const MemoryInfo** out, size_t count) -> Status* {
         for (size_t i = 0; i < count; ++i) {
-          out[i] = session->reads_from_host(kInputs[i].name) ? &host : &session->memory;
+          out[i] = session->reads_from_host(port_of(session, kInputs[i]).name) ? &host
+                                                                               : &session->memory;
         }
         return nullptr;
       });
