@@ -68,6 +68,18 @@ test('with Gumbel coupling every window draws the AR image: rejected drafts leav
   }
 });
 
+test('prompt and image have the positions that config.json says', async () => {
+  // 1024 of them, 36 for the image, and 600 tokens are more than an image takes.
+  const { tokens } = await model.generate('zq '.repeat(250), { seed: 1, decoder: 'ar' });
+  const wide = await model.generate('zq '.repeat(250), { seed: 1, decoder: 'sjd', window: 7 });
+  expect(wide.tokens).toEqual(tokens);
+  const error = await model.generate('zq '.repeat(500)).catch((reason: Error) => reason);
+  expect(error).toMatchObject({
+    code: 'ERR_ARGUMENT',
+    message: expect.stringMatching(/at most 988 tokens but received \d+: shorten it/),
+  });
+});
+
 test('score agrees with the converted package', async () => {
   await using other = await loadModel(converted);
   const tokens = Int32Array.from(cases[0].greedy);

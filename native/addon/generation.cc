@@ -120,7 +120,10 @@ size_t GenerationHandle::bytes(Napi::Env env, ModelCore& model, Napi::Object opt
   const DecoderShape& d = *loaded;
   const TransformerShape& t = d.transformer;
   const auto element = [](ElementType type) { return type == ElementType::F32 ? 4 : 2; };
-  const Size cache = Size(t.rows) * d.layers * 2 * d.kv_heads * t.max_length * d.head_size;
+  // A cache that grows is there twice, and no longer than the generation asks for.
+  const bool grows = !model.language_model_path.empty();
+  const Size positions = grows ? Size(2) * settings.most_positions(t.hidden) : Size(t.max_length);
+  const Size cache = Size(t.rows) * d.layers * 2 * d.kv_heads * positions * d.head_size;
   const Size inputs = Size(t.rows) * settings.most_inputs(t.hidden) * t.hidden;
   const Size logits = Size(t.rows) * capacity * t.vocabulary;
   const Size ring = (Size(capacity) + 1) * (Size(t.hidden) + t.vocabulary);

@@ -220,9 +220,11 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--prompt-length", type=int, default=512)
     options = parser.parse_args(arguments)
+    options.prompt_length = 1
     family = Janus(options.folder, Checkpoint(options.folder), options)
+    # Rotary tables as long as the published ones.
+    family.max_length = family.text.max_position_embeddings
     (options.out / "onnx").mkdir(parents=True, exist_ok=True)
     write_parts(family, options.out / "onnx")
     write_configs(family, options.out)

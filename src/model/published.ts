@@ -16,9 +16,6 @@ import { TextTokenizer } from './text-tokenizer';
 
 export type OpenGraph = (path: string) => GraphHandle;
 
-/** Positions of the KV cache that are for the prompt; the published models take 16,384 in all. */
-const PROMPT = 512;
-
 const count = z.int().min(1);
 
 /** Janus' config.json; what it leaves out are LlamaConfig's defaults. */
@@ -31,6 +28,7 @@ const configSchema = z.object({
     num_key_value_heads: count.optional(),
     head_dim: count.optional(),
     vocab_size: count,
+    max_position_embeddings: count.default(2048),
   }),
   gen_vision_config: z.object({ params: z.object({ image_token_size: count }) }),
 });
@@ -156,7 +154,7 @@ function describe(
     heads,
     kvHeads: language.num_key_value_heads ?? heads,
     headSize: language.head_dim ?? language.hidden_size / heads,
-    maxLength: PROMPT + processor.num_image_tokens,
+    maxLength: language.max_position_embeddings,
     image: {
       vocabulary: config.gen_vision_config.params.image_token_size,
       rows: side,
