@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -157,9 +158,10 @@ def read_folders(options):
     return (folder, CaptionFolder(options.validation)) if options.validation else split(folder)
 
 
-def step_gradients(model, data, levels, options, step):
+def step_gradients(run, options, step):
     """Adds up the gradients of one step; the mean loss of this process's samples."""
-    prompts, tokens = data.sample(step, options.batch, ranks.rank(), ranks.count())
+    model, levels = run.model, run.levels
+    prompts, tokens = run.data.sample(step, options.batch, ranks.rank(), ranks.count())
     noise = random_segments(
         len(tokens),
         tokens.shape[1] - 1,
@@ -181,10 +183,11 @@ def step_gradients(model, data, levels, options, step):
     return total
 
 
-def evaluate(model, data, levels, options, family):
+def evaluate(run, options):
+    model, data, levels = run.model, run.data, run.levels
     values = validation_losses(model, data, levels, options.at_once or 32)
     prompts, tokens = data.validation(data.valid, options.evaluate_images)
-    guidance = options.guidance or family.sampler["guidance"]
+    guidance = options.guidance or run.family.sampler["guidance"]
     laws = Laws(model, prompts, data.prompts.unconditional_for(prompts), guidance)
     for name in ("sjd", "sjd2") if levels else ("sjd",):
         values[f"{name}_tokens_per_pass"] = tokens_per_pass(
@@ -193,9 +196,23 @@ def evaluate(model, data, levels, options, family):
     return values
 
 
-def train(options, accelerator):
-    first = accelerator.is_main_process
-    say = (lambda text: print(text, flush=True)) if first else (lambda text: None)
+@dataclass
+class Run:
+    family: object
+    levels: Levels | None
+    model: torch.nn.Module
+    data: CaptionTokens
+    recipe: dict
+    trained: dict
+    optimisers: list
+    schedules: list
+    progress: Progress
+
+
+def prepare(options, accelerator, say):
+    """Everything that training needs. What is wrong with input is found here, captions before weights."""
+    if options.batch % accelerator.num_processes:
+        fail("--batch", f"expected a multiple of {accelerator.num_processes} processes")
     family = find_family(options)
     levels = levels_for(options, family)
     folders = read_folders(options)
@@ -212,10 +229,7 @@ def train(options, accelerator):
             for name, folder in zip(("training", "validation"), folders)
         ]
     data = CaptionTokens(prompts, *zip(ids, tokens), options.uncaptioned, options.seed)
-    images = len(folders[0])
-    options.steps = options.steps or max(1, round(options.epochs * images / options.batch))
-    if options.batch % accelerator.num_processes:
-        fail("--batch", f"expected a multiple of {accelerator.num_processes} processes")
+    options.steps = options.steps or max(1, round(options.epochs * len(folders[0]) / options.batch))
     trained = choose_parameters(model, options.lora)
     if options.gradient_checkpointing:
         model.language_model().gradient_checkpointing_enable({"use_reentrant": False})
@@ -223,47 +237,58 @@ def train(options, accelerator):
     schedules = new_schedules(optimisers, options)
     recipe = {name: plain(getattr(options, name)) for name in RECIPE}
     progress = Progress(options.out, recipe, trained, optimisers, schedules)
-    step, seconds = progress.restore()
-    learns = sum(p.numel() for p in trained.values())
+    return Run(family, levels, model, data, recipe, trained, optimisers, schedules, progress)
+
+
+def update(run):
+    """Changes the weights by the gradients of all processes."""
+    ranks.average_gradients(list(run.trained.values()))
+    torch.nn.utils.clip_grad_norm_(run.trained.values(), 1.0)
+    if run.model.timestep_embedding.grad is not None:
+        # Clean inputs carry no timestep.
+        run.model.timestep_embedding.grad[0] = 0
+    for optimiser, schedule in zip(run.optimisers, run.schedules):
+        optimiser.step()
+        optimiser.zero_grad()
+        schedule.step()
+
+
+def train(options, accelerator):
+    first = accelerator.is_main_process
+    say = (lambda text: print(text, flush=True)) if first else (lambda text: None)
+    run = prepare(options, accelerator, say)
+    step, seconds = run.progress.restore()
+    learns, images = sum(p.numel() for p in run.trained.values()), len(run.data.train[0])
     say(f"{learns / 1e6:.2f} M parameters learn, {images} images, step {step} of {options.steps}")
     log = RunLog(options.out / "log.jsonl" if first else "/dev/null", seconds)
     if step == 0 and first:
-        log.write(step=0, **evaluate(model, data, levels, options, family))
+        log.write(step=0, **evaluate(run, options))
     last = min(options.steps, step + (options.stop_after or options.steps))
     saved = log.seconds()
     log.forget()
     while step < last:
-        loss = step_gradients(model, data, levels, options, step)
+        loss = step_gradients(run, options, step)
         if not math.isfinite(loss):
             fail(options.out, f"the loss of step {step + 1} is {loss}: try a lower --lr")
-        ranks.average_gradients(list(trained.values()))
-        torch.nn.utils.clip_grad_norm_(trained.values(), 1.0)
-        if model.timestep_embedding.grad is not None:
-            # Clean inputs carry no timestep.
-            model.timestep_embedding.grad[0] = 0
-        for optimiser, schedule in zip(optimisers, schedules):
-            optimiser.step()
-            optimiser.zero_grad()
-            schedule.step()
+        update(run)
         step += 1
         if not first:
             continue
-        log.add(tokens=options.batch * data.train[1].shape[1], loss=loss)
+        log.add(tokens=options.batch * run.data.train[1].shape[1], loss=loss)
         if step % options.log == 0 or step == last:
-            log.write_means(step=step, lr=schedules[-1].get_last_lr()[0])
+            log.write_means(step=step, lr=run.schedules[-1].get_last_lr()[0])
         if step % options.evaluate == 0 or step == options.steps:
-            log.write(step=step, **evaluate(model, data, levels, options, family))
+            log.write(step=step, **evaluate(run, options))
             log.forget()
         if log.seconds() - saved > options.save_minutes * 60 or step == last:
-            progress.save(step, log.seconds())
+            run.progress.save(step, log.seconds())
             saved = log.seconds()
     if step == options.steps and first:
         if options.lora:
-            merge_lora(model)
-        taught_folder.write(options.out / "model", options.model, model, levels, recipe)
-        say(
-            f"{options.out / 'model'}: python scripts/export/export.py {options.out / 'model'} --out PACKAGE"
-        )
+            merge_lora(run.model)
+        result = options.out / "model"
+        taught_folder.write(result, options.model, run.model, run.levels, run.recipe)
+        say(f"{result}: python scripts/export/export.py {result} --out PACKAGE")
 
 
 def plain(value):
