@@ -48,13 +48,11 @@ test.each(Object.entries(MUTANTS))('%s (%s) is refused at load and fails', async
   expect(checks.filter((check) => check.windows && !check.passed)).not.toEqual([]);
 });
 
-test('a wrong mask also shows in tokens and laws, whatever the windows say', async () => {
+test('a wrong mask also shows in the tokens: other windows draw other images', async () => {
   await using model = await loadModel(mutant('mask'), { device: 'cpu', check: false });
-  const { checks } = await model.verify(quick);
-  const failed = checks.filter((check) => !check.passed).map((check) => check.name);
-  expect(failed).toEqual(
-    expect.arrayContaining(['tokens of sjd, window 16, against ar', 'law of sjd, independent']),
-  );
+  const { checks } = await model.verify({ ...quick, images: 3 });
+  const tokens = checks.filter((check) => check.tokens && !check.name.includes('jacobi'));
+  expect(tokens.some((check) => !check.passed)).toBe(true);
 });
 
 test('options are checked, and it can be aborted', async () => {

@@ -175,8 +175,8 @@ export async function verify(model: Subject, options: VerifyOptions = {}): Promi
   const tolerance = WINDOW_TOLERANCE[model.arithmetic];
   checks.push(...windowChecks(comparisons, tolerance));
   // What is no rounding explains nothing.
-  const rounding = comparisons.filter(({ difference }) => difference <= tolerance);
-  const error = Math.max(0, ...rounding.map(({ guided }) => guided));
+  const rounds = comparisons.every(({ difference }) => difference <= tolerance);
+  const error = rounds ? Math.max(0, ...comparisons.map(({ guided }) => guided)) : 0;
   const allowedMargin = Math.max(LEAST_MARGIN, MARGIN_FACTOR * error);
 
   const greedy = await drive('jacobi');
