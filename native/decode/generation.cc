@@ -62,7 +62,7 @@ int32_t Settings::most_inputs(int32_t hidden) const {
 Generation::Generation(Settings settings, EmbeddingTable table,
                        std::unique_ptr<Transformer> transformer, WindowFactory make_window)
     : settings_(std::move(settings)),
-      plan_(settings_.plan(table.hidden)),
+      sequence_(settings_.plan(table.hidden)),
       table_(table),
       transformer_(std::move(transformer)),
       make_window_(std::move(make_window)) {
@@ -78,28 +78,42 @@ WindowSpec Generation::window_spec(bool laws) const {
 }
 
 PassReport Generation::pass(const PassOptions& options) {
+  const PassPlan plan = this->plan(options);
+  transformer_->run(plan.rows);
+  return finish(plan);
+}
+
+PassPlan Generation::plan(const PassOptions& options) {
   require(options.window >= 1 && options.window <= settings_.capacity,
           "the window must lie between 1 and the capacity of the generation");
   if (done()) throw Error(codes::kState, "The image is complete: there is nothing left to decode");
 
-  const auto start = std::chrono::steady_clock::now();
-  PassReport report;
-  const Window window = open_window(options.window);
+  PassPlan plan;
+  plan.start = std::chrono::steady_clock::now();
+  plan.window = open_window(options.window);
+  plan.relaxed = options.relaxed;
   if (pass_ == 0) prefill();
-  enter(window);
-  report.window = window.count;
-  report.drafts = count_drafts(window);
+  enter(plan.window);
+  plan.drafts = count_drafts(plan.window);
+  plan.rows = write_inputs(plan.window);
+  return plan;
+}
 
-  feed(window);
-  const VerifyResult verdict = verify(window, settings_.coupling, options.relaxed);
+PassReport Generation::finish(const PassPlan& plan) {
+  const Window& window = plan.window;
+  const VerifyResult verdict = verify(window, settings_.coupling, plan.relaxed);
   commit(window, std::min(window.count, verdict.accepted + 1));
   window_->refine({committed(), window.first + window.count - committed(), window.capacity});
-
   ++pass_;
+
+  PassReport report;
+  report.window = window.count;
+  report.drafts = plan.drafts;
   report.accepted = verdict.accepted;
   report.committed = committed() - window.first;
   report.kept = verdict.kept;
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - plan.start).count();
   report.model_seconds = window_->model_seconds();
   report.kernel_seconds = std::max(0.0, report.seconds - report.model_seconds);
   return report;
@@ -142,7 +156,7 @@ void Generation::enter(const Window& window) {
 // Also names the law q that the draft was really drawn from.
 int32_t Generation::initial_draft(int32_t position, InitialLaw* law) const {
   if (settings_.initial == Initial::None) return kNoDraft;
-  const int32_t above = settings_.initial == Initial::Up ? plan_.above(position) : -1;
+  const int32_t above = settings_.initial == Initial::Up ? sequence_.above(position) : -1;
   const int32_t source = above >= 0 ? above : position - 1;
   const bool copy = settings_.initial != Initial::Uniform && source >= 0;
   if (copy && token_at(source) != kNoDraft) {
@@ -167,15 +181,15 @@ int32_t Generation::token_at(int32_t position) const {
 // Where a pass's input rows begin, counted from the image's first one: with the last committed
 // token, or with what all prompts have.
 int32_t Generation::first_input(const Window& window) const {
-  return window.first == 0 ? -settings_.shared_prompt() : plan_.row_of(window.first - 1);
+  return window.first == 0 ? -settings_.shared_prompt() : sequence_.row_of(window.first - 1);
 }
 
 // They end before the window's last position, whose input only the next pass needs.
 InputRows Generation::inputs(const Window& window) const {
   const int32_t first = first_input(window), end = window.first + window.count;
-  InputRows rows{settings_.prompt_lengths, plan_.row_of(end - 1) - first, {}, offsets()};
+  InputRows rows{settings_.prompt_lengths, sequence_.row_of(end - 1) - first, {}, offsets()};
   for (int32_t& cached : rows.cached) cached += first;
-  for (int32_t j = window.first; j < end; ++j) rows.laws.push_back(plan_.row_of(j) - 1 - first);
+  for (int32_t j = window.first; j < end; ++j) rows.laws.push_back(sequence_.row_of(j) - 1 - first);
   return rows;
 }
 
@@ -188,10 +202,10 @@ std::vector<int32_t> Generation::offsets() const {
   return offsets;
 }
 
-void Generation::feed(const Window& window) {
-  const InputRows rows = inputs(window);
+InputRows Generation::write_inputs(const Window& window) {
+  InputRows rows = inputs(window);
   noise(window, rows.count);
-  transformer_->run(rows);
+  return rows;
 }
 
 // Feeds what a longer prompt has more than the shortest. Its row is run with the others, which read
@@ -234,15 +248,15 @@ void Generation::noise(const Window& window, int32_t count) {
   int32_t first = all.first;
   do {
     // As many positions as have nothing between them.
-    const int32_t end = std::min(plan_.side_by_side(first), fed_end);
+    const int32_t end = std::min(sequence_.side_by_side(first), fed_end);
     NoiseArgs args;
     args.window = {first, end - first, all.capacity};
-    args.out = inputs + (plan_.row_of(first) - begin) * hidden;
+    args.out = inputs + (sequence_.row_of(first) - begin) * hidden;
     args.rows = shape.rows;
     args.row_stride = row_stride;
     window_->noise(args);
-    const int64_t behind = plan_.row_of(end - 1) + 1 - begin;
-    if (end < plan_.side_by_side(first)) break;
+    const int64_t behind = sequence_.row_of(end - 1) + 1 - begin;
+    if (end < sequence_.side_by_side(first)) break;
     for (int32_t row = 0; row < shape.rows; ++row) {
       window_->copy_inputs(inputs + row * row_stride + behind * hidden, settings_.row_end.data(),
                            settings_.row_end.size());
@@ -295,7 +309,7 @@ std::vector<double> Generation::score(const std::vector<int32_t>& tokens) {
   while (!done()) {
     const Window window = open_window(settings_.capacity);
     for (int32_t j = 0; j < window.count; ++j) put(window.first + j);
-    feed(window);
+    transformer_->run(write_inputs(window));
     verify(window, Coupling::Maximal, 0);
     for (const float p : window_->probabilities(window, tokens.data() + window.first)) {
       nll.push_back(-std::log(double{p}));

@@ -23,6 +23,7 @@
 // decides with the committed tokens and a copy of the open drafts, which every verify brings back.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -96,6 +97,15 @@ struct PassReport {
   double model_seconds = 0, kernel_seconds = 0, seconds = 0;
 };
 
+// A pass between its two halves: what the transformer has to run, and what is done with its logits.
+struct PassPlan {
+  Window window;
+  int32_t relaxed = 0;
+  int32_t drafts = 0;
+  InputRows rows;
+  std::chrono::steady_clock::time_point start;
+};
+
 class Generation {
  public:
   // `table`, in host memory, must outlive the generation. The transformer's inputs and logits lie
@@ -103,9 +113,15 @@ class Generation {
   Generation(Settings settings, EmbeddingTable table, std::unique_ptr<Transformer> transformer,
              WindowFactory make_window);
 
-  // One pass. Commits at least one token; throws ERR_NUMERICS for NaN, and what the transformer
-  // throws (ERR_ABORTED).
+  // One pass: plan, the transformer's run, finish. Commits at least one token; throws ERR_NUMERICS
+  // for NaN, and what the transformer throws (ERR_ABORTED).
   PassReport pass(const PassOptions& options);
+
+  // The halves, for who runs the transformer himself, with the rows of several generations. `plan`
+  // lets positions enter and writes the transformer's inputs; it may be called again, if the run
+  // did not come about. `finish` verifies the logits, commits and refines.
+  PassPlan plan(const PassOptions& options);
+  PassReport finish(const PassPlan& plan);
 
   // Negative log-likelihood, in nats, of each token of a whole image under the AR law of the
   // sampler: teacher-forced, `capacity` tokens a pass. For a fresh generation only.
@@ -131,7 +147,7 @@ class Generation {
   void enter(const Window& window);
   int32_t initial_draft(int32_t position, InitialLaw* law) const;
   void prefill();
-  void feed(const Window& window);
+  InputRows write_inputs(const Window& window);
   void noise(const Window& window, int32_t count);
   VerifyResult verify(const Window& window, Coupling coupling, int32_t relaxed);
   int32_t count_drafts(const Window& window) const;
@@ -145,7 +161,7 @@ class Generation {
   WindowSpec window_spec(bool laws) const;
 
   const Settings settings_;
-  const SequencePlan plan_;
+  const SequencePlan sequence_;
   const EmbeddingTable table_;
   std::unique_ptr<Transformer> transformer_;
   const WindowFactory make_window_;

@@ -33,7 +33,7 @@ std::vector<float> Generation::trace(const std::vector<int32_t>& prefix,
   for (int32_t j = 0; j + 1 < width; ++j) put(n + j, drafts[j]);
   put(n + width - 1, kNoDraft);
   if (traced_ == 0) prefill();
-  feed(window);
+  transformer_->run(write_inputs(window));
   const TransformerShape& shape = transformer_->shape();
   std::vector<float> logits =
       host_logits(transformer_->logits(), size_t(shape.rows) * width * shape.vocabulary,

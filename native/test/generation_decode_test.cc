@@ -93,6 +93,38 @@ TEST("the widths may change from pass to pass") {
   }
 }
 
+TEST(
+    "passes of several generations may be planned, run by somebody else, and finished in any "
+    "order") {
+  const ToyModel& toy = wide_toy();
+  const DecoderSetup setup{"sjd2", 5, Coupling::Maximal, Initial::Noise, 2};
+  const auto expected = [&](uint64_t seed) {
+    return decode(toy, kLength, setup, kSampler, seed, cpu::kernels);
+  };
+  std::vector<std::unique_ptr<Generation>> generations;
+  std::vector<Transformer*> transformers;
+  for (uint64_t seed : {1, 2}) {
+    auto transformer = std::make_unique<ToyTransformer>(toy, toy.most_inputs(setup.window));
+    transformers.push_back(transformer.get());
+    generations.push_back(make_generation(toy, kLength, setup, kSampler, seed,
+                                          std::move(transformer), host_windows(cpu::kernels)));
+  }
+  while (!generations[0]->done() && !generations[1]->done()) {
+    const PassPlan first = generations[0]->plan({setup.window, 0});
+    generations[1]->plan({setup.window, 0});  // its run does not come about
+    const PassPlan second = generations[1]->plan({setup.window, 0});
+    transformers[1]->run(second.rows);
+    transformers[0]->run(first.rows);
+    generations[1]->finish(second);
+    generations[0]->finish(first);
+  }
+  for (const auto& generation : generations) {
+    while (!generation->done()) generation->pass({setup.window, 0});
+  }
+  CHECK(generations[0]->tokens() == expected(1));
+  CHECK(generations[1]->tokens() == expected(2));
+}
+
 TEST("a trace is what single steps say, behind any other trace") {
   const DecoderSetup setup{"trace", 8, Coupling::Gumbel, Initial::Uniform};
   const auto generation = make_generation(wide_toy(), kLength, setup, kSampler, 4, cpu::kernels);
