@@ -73,7 +73,7 @@ while (tokens.length < length) {
   const past = first === 0 ? 0 : prompt.length / d + first - 1;
   const logits = await forward(inputs, past, lead.length / d - 1);
 
-  const { commit } = verify({
+  const { committed } = verify({
     window,
     logits,
     vocabulary: image.vocabulary,
@@ -87,10 +87,10 @@ while (tokens.length < length) {
     level,
     laws,
   });
-  for (let j = 0; j < commit; j++) {
+  for (let j = 0; j < committed; j++) {
     const slot = (first + j) % window.capacity;
     tokens.push(drafts[slot]);
-    if (j < commit - 1) drafts[slot] = -1; // its slot is free for a new position
+    if (j < committed - 1) drafts[slot] = -1; // its slot is free for a new position
   }
   if (first > 0) drafts[(first - 1) % window.capacity] = -1;
 }
