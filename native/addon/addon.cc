@@ -48,9 +48,21 @@ Napi::Value loaded_runtimes(const Napi::CallbackInfo& info) {
   });
 }
 
+// process.exit() on the main thread runs no clean-up hooks of the environment: it destroys ONNX
+// Runtime's statics while our threads are inside. So they are joined before.
+void end_work_at_exit(Napi::Env env) {
+  const Napi::Object process = env.Global().Get("process").As<Napi::Object>();
+  const auto end = [](const Napi::CallbackInfo& info) {
+    Environment::of(info.Env()).workers.close();
+  };
+  process.Get("on").As<Napi::Function>().Call(
+      process, {Napi::String::New(env, "exit"), Napi::Function::New(env, end)});
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment(env);
   env.SetInstanceData(environment);
+  end_work_at_exit(env);
   environment->generation = Napi::Persistent(GenerationHandle::define(env));
   environment->interrupt = Napi::Persistent(InterruptObject::define(env));
   exports.Set("openRuntime", Napi::Function::New(env, open_runtime, "openRuntime"));

@@ -41,11 +41,13 @@ class Workers {
   // settled.
   bool add(std::unique_ptr<Job>& job);
 
+  // Drops what waits, interrupts what runs, and waits for it; nothing is taken after that.
+  void close();
+
  private:
   static void settle_one(napi_env env, napi_value, void* workers, void* job);
   bool some_thread();
   void work();
-  void close();
 
   const napi_env env_;
   const size_t limit_;
