@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { describeMachine } from './machine.mjs';
+import { median } from './statistics.mjs';
 
 const { loadModel } = createRequire(import.meta.url)('../dist/index.js');
 const { values: flags } = parseArgs({
@@ -45,7 +46,6 @@ for (let round = -1; round < Number(flags.rounds); round++) {
 }
 await model.dispose();
 
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const { cpu, vectors, cores } = describeMachine();
 const load = loadavg()[0].toFixed(1);
 console.log(`${cpu} (${vectors}), ${cores} cores, load ${load}; ${JSON.stringify(options)}`);

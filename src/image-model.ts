@@ -6,9 +6,10 @@ import { Drawing, type GenerationEvent } from './drawing';
 import type { Engine, Task } from './engine';
 import { unexpected } from './errors';
 import type { RgbImage } from './image/rgb-image';
+import { median } from './median';
 import type { Manifest } from './model/manifest-types';
 import type { DeviceName, RuntimeInfo } from './native/addon';
-import { Operations } from './operation';
+import { type Operation, Operations } from './operation';
 import {
   checkSignal,
   type DecodingOptions,
@@ -107,8 +108,8 @@ export class ImageModel {
       const warm = 2;
       const make = (count: number) => generation.passes(window, 0, count, Number.MAX_VALUE);
       await operation.run(() => make(warm));
-      const seconds = (await operation.run(() => make(passes))).map((pass) => pass.seconds);
-      return seconds.sort((a, b) => a - b)[seconds.length >> 1] as number;
+      const made = await operation.run(() => make(passes));
+      return median(made.map((pass) => pass.seconds));
     } finally {
       generation.dispose();
     }
@@ -121,21 +122,39 @@ export class ImageModel {
     signal?: AbortSignal,
   ): Promise<Driver> {
     const { engine } = this;
-    const { image } = this.manifest;
-    const { sampler } = decoding;
+    const { image, prompt } = this.manifest;
     const operation = this.operations.begin(signal);
-    const rows = engine.rowsFor(sampler);
-    const prompt = await operation.run(() =>
-      text === null || this.manifest.prompt.kind === 'embeddings'
-        ? engine.readAny(rows)
-        : engine.read(engine.model.prompts.encode(text), rows),
-    );
-    const { threads } = engine.resources;
-    await operation.run(() => engine.native.load(rows, threads));
-    const task: Task = { prompt, rows, threads, decoding, operation };
+    const words = prompt.kind === 'embeddings' ? null : text;
+    const task = await this.prepare(words, decoding, operation);
     const open = (seed: bigint, capacity: number) => engine.open(task, seed, capacity);
-    const length = engine.tokensPerImage;
-    return { operation, rows, sampler, length, vocabulary: image.vocabulary, open };
+    return {
+      operation,
+      rows: task.rows,
+      sampler: decoding.sampler,
+      length: engine.tokensPerImage,
+      vocabulary: image.vocabulary,
+      open,
+    };
+  }
+
+  /**
+   * Reads the prompt, and loads the graph that takes it.
+   * @param prompt Null for one that says nothing.
+   */
+  private async prepare(
+    prompt: string | Float32Array | null,
+    decoding: DecodingOptions,
+    operation: Operation,
+    threads = this.engine.resources.threads,
+  ): Promise<Task> {
+    const { engine } = this;
+    const rows = engine.rowsFor(decoding.sampler);
+    const encoded = prompt === null ? null : engine.model.prompts.encode(prompt);
+    const read = await operation.run(() =>
+      encoded === null ? engine.readAny(rows) : engine.read(encoded, rows),
+    );
+    await operation.run(() => engine.native.load(rows, threads));
+    return { prompt: read, rows, threads, decoding, operation };
   }
 
   /**
@@ -176,13 +195,9 @@ export class ImageModel {
     const signal = checkSignal(options.signal);
     const firstSeed = resolveSeed(options.seed);
     resolveSeed(firstSeed + BigInt(count - 1));
-    const rows = this.engine.rowsFor(decoding.sampler);
-    const encoded = this.engine.model.prompts.encode(prompt);
     const operation = this.operations.begin(signal);
-    const read = await operation.run(() => this.engine.read(encoded, rows));
     const threads = this.drawing.threadsFor(count);
-    await operation.run(() => this.engine.native.load(rows, threads));
-    const task: Task = { prompt: read, rows, threads, decoding, operation };
+    const task = await this.prepare(prompt, decoding, operation, threads);
     yield* this.drawing.images(task, firstSeed, count, previewEvery);
   }
 
@@ -220,13 +235,8 @@ export class ImageModel {
     // The caller's array may change while the graph loads.
     const image = types.isInt32Array(tokens) ? tokens.slice() : tokens;
     this.engine.checkTokens(image);
-    const rows = this.engine.rowsFor(resolved);
-    const encoded = this.engine.model.prompts.encode(prompt);
-    const read = await operation.run(() => this.engine.read(encoded, rows));
-    const { threads } = this.engine.resources;
-    await operation.run(() => this.engine.native.load(rows, threads));
     const decoding = { ...plainDecoding(resolved, SCORE_WINDOW), coupling: 'maximal' as const };
-    const task: Task = { prompt: read, rows, threads, decoding, operation };
+    const task = await this.prepare(prompt, decoding, operation);
     const generation = this.engine.open(task, 0n, SCORE_WINDOW);
     try {
       const nll = await operation.run(() => generation.score(image));

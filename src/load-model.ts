@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { Engine } from './engine';
-import { aborted, fromNative, Sjd2Error, unexpected } from './errors';
+import { aborted, fromNative, Sjd2Error } from './errors';
 import { openFastest } from './fastest-device';
 import { ImageModel } from './image-model';
 import { checkMemory, memoryNeeded } from './model/memory-needed';
@@ -18,7 +18,7 @@ import type { DeviceName, ModelSettings } from './native/addon';
 import { autoDevices, checkDevice } from './native/device';
 import { loadAddon } from './native/loader';
 import { openRuntime } from './native/runtime';
-import { boolean, checkFields, checkSignal, integer, oneOf } from './options';
+import { boolean, checkFields, checkFunction, checkSignal, integer, oneOf } from './options';
 import { selfCheck } from './verification/self-check';
 import type { Arithmetic } from './verification/windows';
 
@@ -94,10 +94,7 @@ export async function loadModel(
   const verify = boolean('verify', options.verify ?? false);
   const check = boolean('check', options.check ?? true);
   const signal = checkSignal(options.signal);
-  const { onProgress } = options;
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw unexpected('onProgress', 'a function', onProgress);
-  }
+  const onProgress = checkFunction('onProgress', options.onProgress);
   const report = (stage: LoadProgress['stage'], loaded: number) => {
     if (signal?.aborted) throw aborted(signal);
     onProgress?.({ stage, loaded, total: 2 });

@@ -91,7 +91,7 @@ export interface DecodingOptions {
   sampler: Sampler;
 }
 
-const SAMPLER_FIELDS = ['guidance', 'temperature', 'topK', 'topP', 'sampler'];
+export const SAMPLER_FIELDS = ['guidance', 'temperature', 'topK', 'topP', 'sampler'];
 const GENERATE_FIELDS = [
   ...['decoder', 'coupling', 'window', 'steps', 'levels', 'relaxed', 'initial'],
   ...['seed', 'count', 'signal', 'previewEvery'],
@@ -216,6 +216,14 @@ export function integer(name: string, value: unknown, min: number, max: number):
 export function oneOf<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
   if (choices.includes(value as T)) return value as T;
   throw unexpected(name, `one of ${choices.join(', ')}`, value);
+}
+
+export function checkFunction<T extends (...args: never[]) => unknown>(
+  name: string,
+  value: T | undefined,
+): T | undefined {
+  if (value === undefined || typeof value === 'function') return value;
+  throw unexpected(name, 'a function', value);
 }
 
 export function checkSignal(signal: unknown): AbortSignal | undefined {

@@ -216,7 +216,7 @@ describe('graphs that never end', () => {
 });
 
 test('a process can leave while graphs are loaded', async () => {
-  // The load ends at another moment each time; before threads were joined one in five died of a signal.
+  // The load ends at another moment each time; before threads were joined some died of a signal.
   for (let delay = 0; delay < 40; delay += 2) {
     const ending = await inChild(`
       const onProgress = ({ stage }) => {

@@ -109,15 +109,21 @@ GenerationHandle::GenerationHandle(const Napi::CallbackInfo& info)
   info.This().As<Napi::Object>().TypeTag(&kTag);
 }
 
+GenerationHandle::Loaded GenerationHandle::Loaded::of(Napi::Object options) {
+  return {integer_field(options, "rows"), integer_field(options, "threads")};
+}
+
+size_t GenerationHandle::bytes(Napi::Env env, ModelCore& model, Napi::Object options) {
+  return bytes(model, read_settings(env, options), Loaded::of(options));
+}
+
 // In step with what Generation, its transformer and its window allocate; what is not of the size of
 // a window, a vocabulary or the cache is left out.
-size_t GenerationHandle::bytes(Napi::Env env, ModelCore& model, Napi::Object options) {
-  const Settings settings = read_settings(env, options);
+size_t GenerationHandle::bytes(ModelCore& model, const Settings& settings, Loaded loaded) {
   const int32_t capacity = settings.capacity;
-  const std::optional<DecoderShape> loaded =
-      model.loaded_shape(integer_field(options, "rows"), integer_field(options, "threads"));
-  if (!loaded) throw Error(codes::kState, "load(rows, threads) has not finished");
-  const DecoderShape& d = *loaded;
+  const std::optional<DecoderShape> shape = model.loaded_shape(loaded.rows, loaded.threads);
+  if (!shape) throw Error(codes::kState, "load(rows, threads) has not finished");
+  const DecoderShape& d = *shape;
   const TransformerShape& t = d.transformer;
   const auto element = [](ElementType type) { return type == ElementType::F32 ? 4 : 2; };
   // A cache that grows is there twice, and no longer than the generation asks for.
@@ -135,12 +141,12 @@ Napi::Value GenerationHandle::create(Napi::Env env, std::shared_ptr<ModelCore> m
                                      Napi::Object options,
                                      std::shared_ptr<ort::Interrupt> interrupt) {
   Settings settings = read_settings(env, options);
-  const int32_t rows = integer_field(options, "rows"), threads = integer_field(options, "threads");
+  const Loaded loaded = Loaded::of(options);
   const int32_t hidden = model->shape.transformer.hidden;
-  const auto external_bytes = static_cast<int64_t>(bytes(env, *model, options));
+  const auto external_bytes = static_cast<int64_t>(bytes(*model, settings, loaded));
   auto transformer =
-      model->transformer(rows, threads, settings.most_inputs(hidden), settings.capacity,
-                         settings.most_positions(hidden), interrupt);
+      model->transformer(loaded.rows, loaded.threads, settings.most_inputs(hidden),
+                         settings.capacity, settings.most_positions(hidden), interrupt);
   auto core = std::make_shared<Core>();
   core->generation = std::make_unique<Generation>(std::move(settings), model->table(),
                                                   std::move(transformer), model->windows());
@@ -154,70 +160,60 @@ Napi::Value GenerationHandle::create(Napi::Env env, std::shared_ptr<ModelCore> m
   return object;
 }
 
-std::shared_ptr<GenerationHandle::Core> GenerationHandle::idle(Napi::Env env) const {
-  if (!core_) throw to_js(env, codes::kState, "The generation was disposed");
-  if (busy_) throw to_js(env, codes::kState, "A pass of this generation is still running");
-  return core_;
+void GenerationHandle::check_idle(const Napi::CallbackInfo& info) const {
+  check(info);
+  if (!core_) throw to_js(info.Env(), codes::kState, "The generation was disposed");
+  if (busy_) throw to_js(info.Env(), codes::kState, "A pass of this generation is still running");
+}
+
+template <typename Result, typename Work, typename Describe>
+Napi::Value GenerationHandle::start(Napi::Env env, const char* name, Work work, Describe describe) {
+  const auto core = core_;
+  busy_ = true;
+  Ref();  // the wrapper lives until the work has settled
+  return PromiseWorker<Result>::run(
+      env, name, [core, work] { return work(*core); }, describe,
+      [this] {
+        busy_ = false;
+        Unref();
+      },
+      [core] { core->interrupt->fire(); });
 }
 
 // passes(window, relaxed, count, seconds): Promise<PassReport[]>
 Napi::Value GenerationHandle::passes(const Napi::CallbackInfo& info) {
-  check(info);
-  const auto core = idle(info.Env());
+  check_idle(info);
   const PassOptions options{integer(info[0], "window"), integer(info[1], "relaxed")};
   const int32_t count = integer(info[2], "count");
   const double seconds = number(info[3], "seconds");
-  busy_ = true;
-  Ref();  // the wrapper lives until the passes have settled
-  return PromiseWorker<std::vector<PassOutcome>>::run(
+  return start<std::vector<PassOutcome>>(
       info.Env(), "sjd2.passes",
-      [core, options, count, seconds] {
-        return make_passes(*core->generation, options, count, seconds);
+      [options, count, seconds](Core& core) {
+        return make_passes(*core.generation, options, count, seconds);
       },
-      describe_all,
-      [this] {
-        busy_ = false;
-        Unref();
-      },
-      [core] { core->interrupt->fire(); });
+      describe_all);
 }
 
 // score(tokens: Int32Array): Promise<Float64Array> - nats per token under the AR law
 Napi::Value GenerationHandle::score(const Napi::CallbackInfo& info) {
-  check(info);
-  const auto core = idle(info.Env());
+  check_idle(info);
   const auto tokens = copy_array<int32_t>(info[0], "tokens");
-  busy_ = true;
-  Ref();
-  return PromiseWorker<std::vector<double>>::run(
-      info.Env(), "sjd2.score", [core, tokens] { return core->generation->score(tokens); },
-      [](Napi::Env env, std::vector<double>& nll) { return to_array(env, nll); },
-      [this] {
-        busy_ = false;
-        Unref();
-      },
-      [core] { core->interrupt->fire(); });
+  return start<std::vector<double>>(
+      info.Env(), "sjd2.score", [tokens](Core& core) { return core.generation->score(tokens); },
+      [](Napi::Env env, std::vector<double>& nll) { return to_array(env, nll); });
 }
 
 // trace(prefix: Int32Array, drafts: Int32Array): Promise<Float32Array>
 Napi::Value GenerationHandle::trace(const Napi::CallbackInfo& info) {
-  check(info);
-  const auto core = idle(info.Env());
+  check_idle(info);
   const auto prefix = copy_array<int32_t>(info[0], "prefix");
   const auto drafts = copy_array<int32_t>(info[1], "drafts");
-  busy_ = true;
-  Ref();
-  return PromiseWorker<std::vector<float>>::run(
+  return start<std::vector<float>>(
       info.Env(), "sjd2.trace",
-      [core, prefix, drafts] {
-        return core->generation->trace(prefix, drafts, core->model->download());
+      [prefix, drafts](Core& core) {
+        return core.generation->trace(prefix, drafts, core.model->download());
       },
-      [](Napi::Env env, std::vector<float>& logits) { return to_array(env, logits); },
-      [this] {
-        busy_ = false;
-        Unref();
-      },
-      [core] { core->interrupt->fire(); });
+      [](Napi::Env env, std::vector<float>& logits) { return to_array(env, logits); });
 }
 
 void GenerationHandle::forget() {
@@ -227,8 +223,8 @@ void GenerationHandle::forget() {
 
 // drafts(): Int32Array - the open positions' drafts, -1 where there is none
 Napi::Value GenerationHandle::drafts(const Napi::CallbackInfo& info) {
-  check(info);
-  return to_array(info.Env(), idle(info.Env())->generation->drafts());
+  check_idle(info);
+  return to_array(info.Env(), core_->generation->drafts());
 }
 
 Napi::Value GenerationHandle::dispose(const Napi::CallbackInfo& info) {

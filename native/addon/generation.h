@@ -32,7 +32,17 @@ class GenerationHandle : public Tagged<GenerationHandle> {
     std::unique_ptr<Generation> generation;
   };
 
-  std::shared_ptr<Core> idle(Napi::Env env) const;  // throws when disposed or in mid-pass
+  // The decoder graph that was loaded with them.
+  struct Loaded {
+    int32_t rows, threads;
+    static Loaded of(Napi::Object options);
+  };
+
+  static size_t bytes(ModelCore& model, const Settings& settings, Loaded loaded);
+  void check_idle(const Napi::CallbackInfo& info) const;  // throws when disposed or in mid-pass
+  // One piece of work at a time, on a worker thread: `work(Core&)` gives a Result.
+  template <typename Result, typename Work, typename Describe>
+  Napi::Value start(Napi::Env env, const char* name, Work work, Describe describe);
   Napi::Value passes(const Napi::CallbackInfo& info);
   Napi::Value score(const Napi::CallbackInfo& info);
   Napi::Value trace(const Napi::CallbackInfo& info);

@@ -1,5 +1,6 @@
 #include "decode/cuda_window.h"
 #include "decode/host_placement.h"
+#include "decode/provider_check.h"
 
 namespace sjd2 {
 namespace {

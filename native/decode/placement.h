@@ -74,11 +74,6 @@ class Placement {
   virtual bool queues_runs() const { return false; }
 };
 
-// Throws ERR_DEVICE, with their names, where nodes that carry a layer's weights or its cache were
-// left to the CPU: every pass would cross the bus for them. Arithmetic on lengths and shapes may be
-// there.
-void refuse_layers_on_cpu(const ort::Graph& graph, const char* provider);
-
 // Everything in host memory, ONNX Runtime's CPU provider and the CPU kernels.
 std::unique_ptr<Placement> host_placement();
 

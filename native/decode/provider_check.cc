@@ -10,24 +10,6 @@
 #include "kernels/philox.h"
 
 namespace sjd2 {
-
-void refuse_layers_on_cpu(const ort::Graph& graph, const char* provider) {
-  constexpr std::string_view kLayers[] = {"MatMul", "Gemm", "Attention", "LayerNorm", "Softmax"};
-  std::string names;
-  size_t count = 0;
-  for (const std::string& node : graph.nodes_on_cpu()) {
-    const std::string type = node.substr(0, node.find(' '));
-    const auto carries = [&](std::string_view layer) { return type.find(layer) != type.npos; };
-    if (std::none_of(std::begin(kLayers), std::end(kLayers), carries)) continue;
-    if (++count <= 3) names += (names.empty() ? "" : ", ") + node;
-  }
-  if (count == 0) return;
-  throw Error(codes::kDevice, std::string("ONNX Runtime's ") + provider + " provider leaves " +
-                                  std::to_string(count) + " layers of " + graph.path() +
-                                  " to the CPU (" + names + (count > 3 ? ", ..." : "") +
-                                  "): use device cpu");
-}
-
 namespace {
 
 // A past, and rows behind it that are run together and in pieces. ONNX Runtime's WebGPU attention
@@ -133,6 +115,24 @@ void check_provider(OnnxDecoder& decoder) {
     throw Error(codes::kDevice, std::string("The GPU of device ") + decoder.placement().name() +
                                     " cannot run " + decoder.graph().path() + ": " + error.what());
   }
+}
+
+void refuse_layers_on_cpu(const ort::Graph& graph, const char* provider) {
+  constexpr std::string_view kLayers[] = {"MatMul", "Gemm", "Attention", "LayerNorm", "Softmax"};
+  std::string names;
+  size_t count = 0;
+  for (const auto& [type, name] : graph.nodes_on_cpu()) {
+    const auto is = [&type = type](std::string_view layer) {
+      return type.find(layer) != type.npos;
+    };
+    if (std::none_of(std::begin(kLayers), std::end(kLayers), is)) continue;
+    if (++count <= 3) names += (names.empty() ? "" : ", ") + type + " (" + name + ")";
+  }
+  if (count == 0) return;
+  throw Error(codes::kDevice, std::string("ONNX Runtime's ") + provider + " provider leaves " +
+                                  std::to_string(count) + " layers of " + graph.path() +
+                                  " to the CPU (" + names + (count > 3 ? ", ..." : "") +
+                                  "): use device cpu");
 }
 
 }  // namespace sjd2

@@ -12,4 +12,9 @@ namespace sjd2 {
 // every test runs on.
 void check_provider(OnnxDecoder& decoder);
 
+// Throws ERR_DEVICE, with their names, where nodes that carry a layer's weights or its cache were
+// left to the CPU: every pass would cross the bus for them. Arithmetic on lengths and shapes may be
+// there.
+void refuse_layers_on_cpu(const ort::Graph& graph, const char* provider);
+
 }  // namespace sjd2

@@ -1,4 +1,5 @@
 #include "decode/host_placement.h"
+#include "decode/provider_check.h"
 #include "ort/webgpu_provider.h"
 
 namespace sjd2 {

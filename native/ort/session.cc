@@ -170,7 +170,7 @@ void Graph::find_nodes_on_cpu() {
       const char *name = nullptr, *type = nullptr;
       library_.call(AssignedNodeName, nodes[j], &name);
       library_.call(AssignedNodeOperator, nodes[j], &type);
-      nodes_on_cpu_.push_back(std::string(type) + " (" + name + ")");
+      nodes_on_cpu_.push_back({type, name});
     }
   }
 }

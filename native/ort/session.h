@@ -46,9 +46,13 @@ class Graph {
   // Whether the nodes that read an input want it in host memory, where they see what the host
   // writes. Any other host tensor is copied when it is bound, and never again.
   bool reads_from_host(const std::string& input) const;
-  // Of a GPU's session, the nodes that its provider left to the CPU, as "MatMul (its name)"; with
-  // an ONNX Runtime before 1.24, which does not tell, none.
-  const std::vector<std::string>& nodes_on_cpu() const { return nodes_on_cpu_; }
+  struct Node {
+    std::string type, name;  // "MatMul", and what the graph calls it
+    bool operator==(const Node&) const = default;
+  };
+  // Of a GPU's session, the nodes that its provider left to the CPU; with an ONNX Runtime before
+  // 1.24, which does not tell, none.
+  const std::vector<Node>& nodes_on_cpu() const { return nodes_on_cpu_; }
   // To be held by whoever binds, runs or releases: some providers take one thread at a time. Empty
   // on the CPU, where runs overlap.
   std::unique_lock<std::mutex> turn() const {
@@ -75,7 +79,7 @@ class Graph {
   AllocatorHandle allocator_;
   std::vector<TensorSpec> inputs_, outputs_;
   std::vector<std::string> host_inputs_;  // of a GPU's session: what its nodes read from the host
-  std::vector<std::string> nodes_on_cpu_;
+  std::vector<Node> nodes_on_cpu_;
 };
 
 // For a dimension of `shape` below: fits whatever the graph says; has to change from run to run.

@@ -12,85 +12,69 @@ export function machineLine({ model, samples, prompts, sampler, machine }) {
   );
 }
 
-export function speedTable(rows) {
-  return table(
-    [
-      'decoder',
-      'window',
-      'K',
-      'tokens per pass',
-      'passes',
-      's per image',
-      'speed-up',
-      'ms per pass',
-    ],
-    rows.map((r) => [
-      rowName(r),
-      r.window,
-      r.steps ?? '',
-      plusMinus(r.tokensPerPass, r.standardError, 2),
-      r.passes.toFixed(0),
-      r.secondsPerImage.toFixed(3),
-      `${r.speedup.toFixed(2)} (${r.speedupQuartiles.map((q) => q.toFixed(2)).join('-')})`,
-      r.passMs.toFixed(2),
-    ]),
-  );
-}
+/** Columns as [title, cell of a row]. */
+const ROW = [
+  ['decoder', rowName],
+  ['window', (r) => r.window],
+  ['K', (r) => r.steps ?? ''],
+];
+const PASSES = [
+  ...ROW,
+  ['tokens per pass', (r) => plusMinus(r.tokensPerPass, r.standardError, 2)],
+  ['passes', (r) => r.passes.toFixed(0)],
+];
+const SPEED = [
+  ...PASSES,
+  ['s per image', (r) => r.secondsPerImage.toFixed(3)],
+  [
+    'speed-up',
+    (r) => `${r.speedup.toFixed(2)} (${r.speedupQuartiles.map((q) => q.toFixed(2)).join('-')})`,
+  ],
+  ['ms per pass', (r) => r.passMs.toFixed(2)],
+];
+const QUALITY = [
+  ...ROW,
+  ['NLL per token', ({ quality: q }) => estimate(q.nll, 3)],
+  ['less that of ar', ({ quality: q }) => estimate(q.nllAgainstAr, 3)],
+  [
+    'impossible',
+    ({ quality: q }) => (q.impossible === null ? '' : `${(100 * q.impossible).toFixed(1)}%`),
+  ],
+  [
+    'Frechet, held-out',
+    ({ quality: q }) => plusMinus(q.frechetHeldOut.value, q.frechetHeldOut.standardError, 3),
+  ],
+  ['less that of ar', ({ quality: q }) => estimate(q.frechetHeldOut.againstAr, 3)],
+  [
+    'Frechet, training',
+    ({ quality: q }) => plusMinus(q.frechetTraining.value, q.frechetTraining.standardError, 3),
+  ],
+  ['agreement', ({ quality: q }) => estimate(q.agreement, 3)],
+  ['prompt found', ({ quality: q }) => percent(q.found)],
+  ['diversity', ({ quality: q }) => (q.diversity ? estimate(q.diversity, 3) : '')],
+  ['same as ar', ({ quality: q }) => percent(q.sameAsAr)],
+];
+
+export const speedTable = (rows) => columns(SPEED, rows);
 
 /** What does not depend on the clock. */
-export function passesTable(rows) {
-  return table(
-    ['decoder', 'window', 'K', 'tokens per pass', 'passes'],
-    rows.map((r) => [
-      rowName(r),
-      r.window,
-      r.steps ?? '',
-      plusMinus(r.tokensPerPass, r.standardError, 2),
-      r.passes.toFixed(0),
-    ]),
-  );
-}
+export const passesTable = (rows) => columns(PASSES, rows);
 
-export function qualityTable(rows) {
-  return table(
-    [
-      'decoder',
-      'window',
-      'K',
-      'NLL per token',
-      'less that of ar',
-      'impossible',
-      'Frechet, held-out',
-      'less that of ar',
-      'Frechet, training',
-      'agreement',
-      'prompt found',
-      'diversity',
-      'same as ar',
-    ],
-    rows.map(({ quality: q, ...r }) => [
-      rowName(r),
-      r.window,
-      r.steps ?? '',
-      estimate(q.nll, 3),
-      estimate(q.nllAgainstAr, 3),
-      q.impossible === null ? '' : `${(100 * q.impossible).toFixed(1)}%`,
-      plusMinus(q.frechetHeldOut.value, q.frechetHeldOut.standardError, 3),
-      estimate(q.frechetHeldOut.againstAr, 3),
-      plusMinus(q.frechetTraining.value, q.frechetTraining.standardError, 3),
-      estimate(q.agreement, 3),
-      percent(q.found),
-      q.diversity ? estimate(q.diversity, 3) : '',
-      percent(q.sameAsAr),
-    ]),
-  );
-}
+export const qualityTable = (rows) => columns(QUALITY, rows);
 
 /** Decoder, coupling, and what departs from the defaults. */
 export function rowName({ decoder, coupling, levels, relaxed }) {
   if (decoder === 'ar') return 'ar';
   const staggered = levels === 'staggered' ? ', staggered' : '';
   return `${decoder}, ${coupling}${staggered}${relaxed ? `, relaxed ${relaxed}` : ''}`;
+}
+
+function columns(list, rows) {
+  const header = list.map(([title]) => title);
+  return table(
+    header,
+    rows.map((row) => list.map(([, cell]) => cell(row))),
+  );
 }
 
 export function table(header, rows) {

@@ -201,7 +201,7 @@ def write_configs(family, folder):
         "image_start_tag": "<begin_of_image>",
         "image_end_tag": "<end_of_image>",
         "pad_tag": "<｜▁pad▁｜>",
-        "num_image_tokens": family.side**2,
+        "num_image_tokens": family.rows**2,
         "processor_class": "VLChatProcessor",
     }
     preprocessor = {"image_size": family.config.vision_config.image_size}

@@ -74,6 +74,18 @@ def sharpen(model, spared, scale=4.0):
     return model.eval()
 
 
+def llama_shape(hidden, layers):
+    """The transformer of every class but LlamaGen's."""
+    return {
+        "hidden_size": hidden,
+        "intermediate_size": hidden * 2,
+        "num_hidden_layers": layers,
+        "num_attention_heads": hidden // 16,
+        "num_key_value_heads": hidden // 32,
+        "max_position_embeddings": 1024,
+    }
+
+
 JANUS_SPECIAL = [
     "<｜begin▁of▁sentence｜>",
     "<｜end▁of▁sentence｜>",
@@ -89,13 +101,8 @@ JANUS_SPECIAL = [
 def janus(folder, hidden=32, layers=2, side=6, vocabulary=64):
     words = write_tokenizer(folder, JANUS_SPECIAL, 448, JANUS_SPECIAL[0])
     text = LlamaConfig(
-        hidden_size=hidden,
-        intermediate_size=hidden * 2,
-        num_hidden_layers=layers,
-        num_attention_heads=hidden // 16,
-        num_key_value_heads=hidden // 32,
+        **llama_shape(hidden, layers),
         vocab_size=448,
-        max_position_embeddings=1024,
         bos_token_id=words[JANUS_SPECIAL[0]],
         eos_token_id=words[JANUS_SPECIAL[1]],
         pad_token_id=words[JANUS_SPECIAL[2]],
@@ -157,13 +164,8 @@ def chameleon(folder, swin=False, authors=False, side=12, hidden=32, layers=2, v
         num_res_blocks=1,
     )
     config = ChameleonConfig(
-        hidden_size=hidden,
-        intermediate_size=hidden * 2,
-        num_hidden_layers=layers,
-        num_attention_heads=hidden // 16,
-        num_key_value_heads=hidden // 32,
+        **llama_shape(hidden, layers),
         vocab_size=512,
-        max_position_embeddings=1024,
         pad_token_id=words["<pad>"],
         swin_norm=swin,
         vq_config=vq,
@@ -200,13 +202,8 @@ def emu3(folder, hidden=32, layers=2, vocabulary=64):
     codes = [f"<|visual token {code:06d}|>" for code in range(vocabulary)]
     words = write_tokenizer(folder, EMU3_SPECIAL + codes, 512, None)
     text = Emu3TextConfig(
-        hidden_size=hidden,
-        intermediate_size=hidden * 2,
-        num_hidden_layers=layers,
-        num_attention_heads=hidden // 16,
-        num_key_value_heads=hidden // 32,
+        **llama_shape(hidden, layers),
         vocab_size=512,
-        max_position_embeddings=1024,
         bos_token_id=words["<|extra_203|>"],
         eos_token_id=words["<|extra_204|>"],
         pad_token_id=words["<|endoftext|>"],

@@ -33,16 +33,7 @@ const require = createRequire(join(tools, 'package.json'));
 const BUNDLERS = {
   esbuild: {
     setting: '--bundle --platform=node --external:sjd2',
-    bundle: (project, out) =>
-      cli(
-        project,
-        'esbuild/bin/esbuild',
-        'commonjs.cjs',
-        '--bundle',
-        '--platform=node',
-        '--external:sjd2',
-        `--outfile=${out}/main.cjs`,
-      ),
+    bundle: (project, out) => esbuild(project, out, 'sjd2'),
   },
   webpack: {
     setting: "target: 'node', externals: { sjd2: 'commonjs sjd2' }",
@@ -110,15 +101,7 @@ const BUNDLERS = {
 /** Why sjd2 is external: what a user sees who forgets it. */
 function checkForgotten(project) {
   const out = mkdtempSync(join(project, 'forgotten-'));
-  cli(
-    project,
-    'esbuild/bin/esbuild',
-    'commonjs.cjs',
-    '--bundle',
-    '--platform=node',
-    '--external:@sjd2/*',
-    `--outfile=${out}/main.cjs`,
-  );
+  esbuild(project, out, '@sjd2/*');
   const { stderr } = spawnSync(process.execPath, [join(out, 'main.cjs')], {
     cwd: project,
     encoding: 'utf8',
@@ -214,6 +197,11 @@ export async function tryBundlers(picture, place) {
     }
     rows.push(row);
   }
+}
+
+function esbuild(project, out, external) {
+  const flags = ['--bundle', '--platform=node', `--external:${external}`];
+  cli(project, 'esbuild/bin/esbuild', 'commonjs.cjs', ...flags, `--outfile=${out}/main.cjs`);
 }
 
 function cli(project, program, ...args) {

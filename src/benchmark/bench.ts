@@ -1,13 +1,15 @@
 import { type Driver, decodeTokens } from '../decoding/driver';
-import { unexpected } from '../errors';
+import { median } from '../median';
 import type { PassReport } from '../native/addon';
 import {
   type CouplingName,
   checkFields,
+  checkFunction,
   checkSignal,
   type DecoderName,
   integer,
   resolveOptions,
+  SAMPLER_FIELDS,
   type SamplerOptions,
 } from '../options';
 import type { Subject } from '../verification/verify';
@@ -85,10 +87,7 @@ interface Drawn {
   passes: PassReport[];
 }
 
-const FIELDS = [
-  ...['prompt', 'seconds', 'signal', 'onProgress'],
-  ...['guidance', 'temperature', 'topK', 'topP', 'sampler'],
-];
+const FIELDS = ['prompt', 'seconds', 'signal', 'onProgress', ...SAMPLER_FIELDS];
 const WINDOWS = [2, 4, 8, 16, 32, 64];
 /** Where couplings are compared: what `auto` settles on. */
 const COMPARED_WINDOW = 16;
@@ -100,20 +99,10 @@ const EQUAL = 1.03;
 /** @throws {Sjd2Error} ERR_ARGUMENT, ERR_ABORTED, ERR_NUMERICS. */
 export async function bench(model: Subject, options: BenchOptions = {}): Promise<Benchmark> {
   checkFields('options', options, FIELDS);
-  const {
-    prompt = 'a red apple',
-    onProgress,
-    sampler,
-    guidance,
-    temperature,
-    topK,
-    topP,
-  } = options;
+  const { prompt = 'a red apple', sampler, guidance, temperature, topK, topP } = options;
   const budget = integer('seconds', options.seconds ?? 60, 1, 86_400);
   const signal = checkSignal(options.signal);
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw unexpected('onProgress', 'a function', onProgress);
-  }
+  const onProgress = checkFunction('onProgress', options.onProgress);
   const drive = ({ decoder, coupling }: Setting) => {
     const generate = { decoder, coupling, sampler, guidance, temperature, topK, topP };
     return model.drive(prompt, resolveOptions(generate, model.manifest), signal);
@@ -184,14 +173,14 @@ function behindFirst(drawn: Drawn[]): PassReport[] {
 
 function costs(drawn: Drawn[]): WindowCost[] {
   const passes = behindFirst(drawn);
-  const median = (window: number) => {
-    const seconds = passes.filter((pass) => pass.window === window).map((pass) => pass.seconds);
-    return seconds.sort((a, b) => a - b)[seconds.length >> 1];
-  };
-  const single = median(1) as number;
+  const secondsAt = (window: number) =>
+    passes.filter((pass) => pass.window === window).map((pass) => pass.seconds);
+  const single = median(secondsAt(1));
   return [1, ...WINDOWS].flatMap((window) => {
-    const seconds = median(window);
-    return seconds === undefined ? [] : { window, seconds, breakEven: seconds / single };
+    const made = secondsAt(window);
+    if (made.length === 0) return [];
+    const seconds = median(made);
+    return { window, seconds, breakEven: seconds / single };
   });
 }
 

@@ -1,3 +1,5 @@
+import { median } from '../median';
+
 /** Passes remembered: at least 25 tries of other widths. */
 const MEMORY = 640;
 /** New passes before the line is fitted again, which takes less than a millisecond. */
@@ -109,9 +111,4 @@ export class PassCost {
 
 function at({ offset, slope }: Line, width: number): number {
   return offset + slope * width;
-}
-
-function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] as number;
 }

@@ -2,9 +2,8 @@ import { z } from 'zod';
 import type { Manifest } from './manifest-types';
 import { imageInputs } from './sequence';
 
-/** Formats and versions that this library reads. */
+/** The `format` of what this library reads. */
 export const FORMAT = 'sjd2-model';
-export const FORMAT_VERSIONS = [1, 2] as const;
 
 /** Ranges that an option of `generate` and a default of the manifest share. */
 export const GUIDANCE = { min: 0, max: 100 };
@@ -29,7 +28,7 @@ const ratio = z.number().min(1e-6).max(1e6);
  * Noise levels are tables of levels x hiddenSize, and positions walk through them one pass each: the
  * longest schedules of diffusion models have a thousand.
  */
-export const MAX_LEVELS = 1024;
+const MAX_LEVELS = 1024;
 
 /** Of the models there are, none ends its rows with more than one token. */
 const MAX_ROW_END = 16;

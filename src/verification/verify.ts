@@ -1,15 +1,17 @@
 import { type Driver, decodeTokens } from '../decoding/driver';
-import { shown, unexpected } from '../errors';
+import { shown } from '../errors';
 import type { Manifest } from '../model/manifest-types';
 import {
   COUPLING_NAMES,
   type CouplingName,
   checkFields,
+  checkFunction,
   checkSignal,
   type DecoderName,
   type DecodingOptions,
   integer,
   resolveOptions,
+  SAMPLER_FIELDS,
   type SamplerOptions,
 } from '../options';
 import { CHI_SQUARE_LIMIT, compareLaw, FALSE_ALARM, type LawComparison } from './law';
@@ -81,7 +83,7 @@ export interface Subject {
 
 const FIELDS = [
   ...['prompt', 'images', 'tokens', 'samples', 'signal', 'onProgress'],
-  ...['sampler', 'guidance', 'temperature', 'topK', 'topP'],
+  ...SAMPLER_FIELDS,
 ];
 /** 31, 32 and 33: an execution provider was wrong from 32 rows on. */
 const WIDTHS = [2, 3, 5, 8, 16, 31, 32, 33, 64];
@@ -103,24 +105,14 @@ const LEAST_MARGIN = 1e-5;
  */
 export async function verify(model: Subject, options: VerifyOptions = {}): Promise<Verification> {
   checkFields('options', options, FIELDS);
-  const {
-    prompt = 'a red apple',
-    onProgress,
-    sampler: named,
-    guidance,
-    temperature,
-    topK,
-    topP,
-  } = options;
+  const { prompt = 'a red apple', sampler: named, guidance, temperature, topK, topP } = options;
   const { image, denoising } = model.manifest;
   const length = image.rows * image.columns;
   const images = integer('images', options.images ?? 4, 1, 1000);
   const count = integer('tokens', options.tokens ?? length, 1, length);
   const samples = integer('samples', options.samples ?? 64, 16, 100_000);
   const signal = checkSignal(options.signal);
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw unexpected('onProgress', 'a function', onProgress);
-  }
+  const onProgress = checkFunction('onProgress', options.onProgress);
   const drive = (decoder: DecoderName, coupling?: CouplingName) => {
     const sampler = {
       sampler: named,

@@ -12,10 +12,16 @@ from transformers.models.chameleon.modeling_chameleon import (
 )
 
 from families import llama
-from families.family import Family, check_template, require_tokens, table
+from families.family import (
+    Family,
+    check_template,
+    image_ids,
+    image_side,
+    require_tokens,
+    table,
+)
 from families.vqgan import Vqgan
-from llama_graph import Architecture, Weights
-from projection import linear
+from llama_graph import Weights
 from published_weights import Checkpoint
 
 BOS, BOI, TURN = "<s>", "<racm3:break>", "<reserved08706>"
@@ -33,39 +39,25 @@ class Chameleon(Family):
         self.folder, self.checkpoint = folder, checkpoint
         self.config = ChameleonConfig.from_pretrained(folder)
         self.tokenizer_file = options.image_tokenizer
-        self.side = options.image_size or self.side
         token = 2 ** (len(self.config.vq_config.channel_multiplier) - 1)
-        if self.side < GRID * token or self.side % (GRID * token):
-            raise SystemExit(
-                f"--image-size: expected a multiple of {GRID * token} but received {self.side}"
-            )
-        self.rows = self.columns = self.side // token
+        self.side = image_side(options, self.side, GRID * token)
+        self.rows = self.side // token
         self.max_length = options.prompt_length + self.inputs()
         require_tokens(self.tokenizer(), [BOS, BOI, TURN, *self.row_end])
-        mapping = ChameleonImageVocabularyMapping(self.config.vocabulary_map or {})
-        ids = [mapping.img2bpe.get(code) for code in range(self.config.vq_config.num_embeddings)]
-        if None in ids:
-            raise SystemExit(
-                f"config.json: expected vocabulary_map to name all {len(ids)} image tokens (IMGIMG..), but "
-                f"found none for code {ids.index(None)}"
-            )
-        self.ids = ids
+        codes = ChameleonImageVocabularyMapping(self.config.vocabulary_map or {}).img2bpe
+        self.vocabulary = self.config.vq_config.num_embeddings
+        self.ids = image_ids(codes, self.vocabulary, "IMGIMG..")
 
     def inputs(self):
-        return self.rows * self.columns + (self.rows - 1) * len(self.row_end)
+        return self.rows**2 + (self.rows - 1) * len(self.row_end)
 
     def architecture(self):
         c = self.config
         llama.check(c)
-        return Architecture(
-            hidden=c.hidden_size,
-            layers=c.num_hidden_layers,
-            heads=c.num_attention_heads,
-            kv_heads=c.num_key_value_heads,
-            head_size=llama.head_size(c),
-            vocabulary=len(self.ids),
-            max_length=self.max_length,
-            epsilon=c.rms_norm_eps,
+        return llama.architecture(
+            c,
+            self.vocabulary,
+            self.max_length,
             qk_norm="layer",
             norm_after=bool(c.swin_norm),
             logits="rows" if self.row_end else "first",
@@ -73,6 +65,7 @@ class Chameleon(Family):
 
     def weights(self):
         c = self.config
+        head = "model.embed_tokens.weight" if c.tie_word_embeddings else "lm_head.weight"
         cos, sin = llama.rotary(ChameleonRotaryEmbedding(c), self.max_length)
         return Weights(
             layers=llama.layers(
@@ -82,32 +75,15 @@ class Chameleon(Family):
                 head_norms=True,
             ),
             norm=lambda: self.checkpoint.read("model.norm.weight"),
-            head=self.head,
+            head=llama.picked_head(self.checkpoint, head, self.ids),
             cos=cos,
             sin=sin,
         )
 
-    def head(self, graph, x, dtype, output):
-        tied = self.config.tie_word_embeddings
-        name = "model.embed_tokens.weight" if tied else "lm_head.weight"
-        linear(
-            graph, x, "head", lambda: llama.picked(self.checkpoint, name, self.ids), dtype, output
-        )
-
-    def image(self):
-        return {
-            "vocabulary": len(self.ids),
-            "rows": self.rows,
-            "columns": self.columns,
-            "width": self.side,
-            "height": self.side,
-        }
-
     def tables(self):
         name = "model.embed_tokens.weight"
-        image = (len(self.ids), self.config.hidden_size)
         return {
-            "image_embedding": (image, [llama.picked(self.checkpoint, name, self.ids)]),
+            "image_embedding": llama.picked_table(self.checkpoint, name, self.ids),
             "text_embedding": table(self.checkpoint, name),
         }
 
@@ -116,7 +92,7 @@ class Chameleon(Family):
         source = self.checkpoint
         if not source.has(f"{prefix}decoder.conv_in.weight"):
             source, prefix = Checkpoint(self.vqgan_file()), ""
-        return source.load(Vqgan(self.config.vq_config, self.rows, self.columns), prefix)
+        return source.load(Vqgan(self.config.vq_config, self.rows, self.rows), prefix)
 
     def vqgan_file(self):
         for path in (self.tokenizer_file, self.folder / "vqgan.ckpt"):

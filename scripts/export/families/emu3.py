@@ -14,9 +14,15 @@ from transformers.models.emu3.modeling_emu3 import (
 )
 
 from families import llama
-from families.family import ROWS, Family, check_template, require_tokens, table
-from llama_graph import Architecture, Weights
-from projection import linear
+from families.family import (
+    Family,
+    check_template,
+    image_ids,
+    image_side,
+    require_tokens,
+    table,
+)
+from llama_graph import Weights
 
 BOS, BOI, IMAGE, LINE = "<|extra_203|>", "<|image start|>", "<|image token|>", "<|extra_200|>"
 POSITIVE = " masterpiece, film grained, best quality."
@@ -62,74 +68,41 @@ class Emu3(Family):
         self.folder, self.checkpoint = folder, checkpoint
         self.config = Emu3Config.from_pretrained(folder)
         self.text, self.vq = self.config.text_config, self.config.vq_config
-        self.side = options.image_size or self.side
         token = 2 ** (len(self.vq.channel_multiplier) - 1)
-        if self.side < token or self.side % token:
-            raise SystemExit(
-                f"--image-size: expected a multiple of {token} but received {self.side}"
-            )
-        self.rows = self.columns = self.side // token
-        self.max_length = options.prompt_length + self.rows * (self.columns + 1) - 1
+        self.side = image_side(options, self.side, token)
+        self.rows = self.side // token
+        self.max_length = options.prompt_length + self.rows * (self.rows + 1) - 1
         require_tokens(self.tokenizer(), [BOS, BOI, IMAGE, LINE])
-        mapping = Emu3ImageVocabularyMapping(self.config.vocabulary_map or {}).img2bpe
-        self.ids = [mapping.get(code) for code in range(self.vq.codebook_size)]
-        if None in self.ids:
-            raise SystemExit(
-                f"config.json: expected vocabulary_map to name all {len(self.ids)} image tokens (<|visual "
-                f"token ..|>), but found none for code {self.ids.index(None)}"
-            )
+        codes = Emu3ImageVocabularyMapping(self.config.vocabulary_map or {}).img2bpe
+        self.vocabulary = self.vq.codebook_size
+        self.ids = image_ids(codes, self.vocabulary, "<|visual token ..|>")
         # Checkpoints as transformers 4 wrote them have other names.
         old = checkpoint.has("text_model.lm_head.weight")
         self.language = "text_model.model" if old else "model.text_model"
+        self.embedding = f"{self.language}.embed_tokens.weight"
         self.lm_head = "text_model.lm_head.weight" if old else "lm_head.weight"
         self.pixels = "vqmodel." if old else "model.vqmodel."
 
     def architecture(self):
-        t = self.text
-        llama.check(t)
-        return Architecture(
-            hidden=t.hidden_size,
-            layers=t.num_hidden_layers,
-            heads=t.num_attention_heads,
-            kv_heads=t.num_key_value_heads,
-            head_size=llama.head_size(t),
-            vocabulary=len(self.ids),
-            max_length=self.max_length,
-            epsilon=t.rms_norm_eps,
-            logits="rows",
-        )
+        llama.check(self.text)
+        return llama.architecture(self.text, self.vocabulary, self.max_length, logits="rows")
 
     def weights(self):
+        head = self.embedding if self.config.tie_word_embeddings else self.lm_head
         cos, sin = llama.rotary(Emu3RotaryEmbedding(self.text), self.max_length)
         return Weights(
             layers=llama.layers(self.checkpoint, self.language, self.text.num_hidden_layers),
             norm=lambda: self.checkpoint.read(f"{self.language}.norm.weight"),
-            head=self.head,
+            head=llama.picked_head(self.checkpoint, head, self.ids),
             cos=cos,
             sin=sin,
         )
-
-    def head(self, graph, x, dtype, output):
-        tied = self.config.tie_word_embeddings
-        name = f"{self.language}.embed_tokens.weight" if tied else self.lm_head
-        linear(
-            graph, x, "head", lambda: llama.picked(self.checkpoint, name, self.ids), dtype, output
-        )
-
-    def image(self):
-        return {
-            "vocabulary": len(self.ids),
-            "rows": self.rows,
-            "columns": self.columns,
-            "width": self.side,
-            "height": self.side,
-        }
 
     def sequence(self):
         return {"rowEnd": [LINE]}
 
     def prompt(self):
-        size = f"{BOI}{self.rows}*{self.columns}{IMAGE}"
+        size = f"{BOI}{self.rows}*{self.rows}{IMAGE}"
         template = check_template(self.tokenizer(), f"{BOS}{{prompt}}{POSITIVE}{size}")
         return {
             "kind": "template",
@@ -138,14 +111,11 @@ class Emu3(Family):
         }
 
     def tables(self):
-        name = f"{self.language}.embed_tokens.weight"
-        shape = (len(self.ids), self.text.hidden_size)
-        pieces = (
-            llama.picked(self.checkpoint, name, self.ids[first : first + ROWS])
-            for first in range(0, len(self.ids), ROWS)
-        )
-        return {"image_embedding": (shape, pieces), "text_embedding": table(self.checkpoint, name)}
+        return {
+            "image_embedding": llama.picked_table(self.checkpoint, self.embedding, self.ids),
+            "text_embedding": table(self.checkpoint, self.embedding),
+        }
 
     def image_decoder(self):
         model = self.checkpoint.load(Emu3VQVAE(self.vq), self.pixels)
-        return Pixels(model, self.rows, self.columns).eval()
+        return Pixels(model, self.rows, self.rows).eval()

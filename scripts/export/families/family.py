@@ -33,9 +33,18 @@ class Family(ABC):
     def weights(self):
         """llama_graph.Weights"""
 
-    @abstractmethod
+    # What a family sets: image tokens that the head knows; tokens and pixels on a side of the picture.
+    vocabulary = rows = side = 0
+
     def image(self):
         """The manifest's `image`."""
+        return {
+            "vocabulary": self.vocabulary,
+            "rows": self.rows,
+            "columns": self.rows,
+            "width": self.side,
+            "height": self.side,
+        }
 
     @abstractmethod
     def prompt(self):
@@ -61,6 +70,25 @@ class Family(ABC):
     def tokenizer(self):
         """The file of the tokenizer, copied into the package."""
         return self.folder / "tokenizer.json"
+
+
+def image_side(options, usual, token):
+    """Pixels of a square picture's side: --image-size, or the authors'; whole tokens of `token` pixels."""
+    side = options.image_size or usual
+    if side < token or side % token:
+        raise SystemExit(f"--image-size: expected a multiple of {token} but received {side}")
+    return side
+
+
+def image_ids(codes, count, example):
+    """Ids in the vocabulary of text and images of the codes 0 to count - 1, by vocabulary_map."""
+    ids = [codes.get(code) for code in range(count)]
+    if None in ids:
+        raise SystemExit(
+            f"config.json: expected vocabulary_map to name all {count} image tokens ({example}), but "
+            f"found none for code {ids.index(None)}"
+        )
+    return ids
 
 
 def table(checkpoint, name):

@@ -24,7 +24,7 @@ from families.family import (
     special_prefix,
     table,
 )
-from llama_graph import Architecture, Weights
+from llama_graph import Weights
 from projection import linear
 
 BEGIN, PAD = "<begin_of_image>", "<｜▁pad▁｜>"
@@ -58,24 +58,16 @@ class Janus(Family):
         self.folder, self.checkpoint = folder, checkpoint
         self.config = JanusConfig.from_pretrained(folder)
         self.text, self.vq = self.config.text_config, self.config.vq_config
-        self.side = self.vq.num_patches
-        self.max_length = options.prompt_length + self.side**2
+        self.vocabulary, self.rows = self.vq.num_embeddings, self.vq.num_patches
+        self.side = self.rows * 2 ** (len(self.vq.channel_multiplier) - 1)
+        self.max_length = options.prompt_length + self.rows**2
         require_tokens(self.tokenizer(), [BEGIN, PAD])
 
     def architecture(self):
         text = self.text
         if text.hidden_act != "silu":
             raise SystemExit(f"text_config.hidden_act: expected silu but found {text.hidden_act}")
-        return Architecture(
-            hidden=text.hidden_size,
-            layers=text.num_hidden_layers,
-            heads=text.num_attention_heads,
-            kv_heads=text.num_key_value_heads,
-            head_size=llama.head_size(text),
-            vocabulary=self.vq.num_embeddings,
-            max_length=self.max_length,
-            epsilon=text.rms_norm_eps,
-        )
+        return llama.architecture(text, self.vocabulary, self.max_length)
 
     def weights(self):
         cos, sin = llama.rotary(LlamaRotaryEmbedding(self.text), self.max_length)
@@ -106,16 +98,6 @@ class Janus(Family):
             x = graph.node("Add", [x, bias], output if index else None)
             if not index:
                 x = graph.node("Gelu", [x])
-
-    def image(self):
-        pixels = self.side * 2 ** (len(self.vq.channel_multiplier) - 1)
-        return {
-            "vocabulary": self.vq.num_embeddings,
-            "rows": self.side,
-            "columns": self.side,
-            "width": pixels,
-            "height": pixels,
-        }
 
     def prompt(self):
         path = self.tokenizer()

@@ -2,6 +2,9 @@
 
 import torch
 
+from families.family import ROWS
+from llama_graph import Architecture
+from projection import linear
 from published_weights import concatenated
 
 
@@ -9,6 +12,21 @@ def check(config):
     """Refuse what the graph lacks; no published checkpoint of the families has it."""
     if config.hidden_act != "silu" or config.mlp_bias or config.attention_bias:
         raise SystemExit("config.json: expected hidden_act silu, no mlp_bias and no attention_bias")
+
+
+def architecture(config, vocabulary, max_length, **others):
+    """llama_graph.Architecture of a transformers config; `others` as there."""
+    return Architecture(
+        hidden=config.hidden_size,
+        layers=config.num_hidden_layers,
+        heads=config.num_attention_heads,
+        kv_heads=config.num_key_value_heads,
+        head_size=head_size(config),
+        vocabulary=vocabulary,
+        max_length=max_length,
+        epsilon=config.rms_norm_eps,
+        **others,
+    )
 
 
 def layers(checkpoint, prefix, count, biases=False, head_norms=False):
@@ -51,6 +69,23 @@ def rotary(embedding, length):
 
 def head_size(config):
     return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+
+
+def picked_head(checkpoint, name, ids):
+    """A head that gives the logits of `ids` alone."""
+
+    def head(graph, x, dtype, output):
+        linear(graph, x, "head", lambda: picked(checkpoint, name, ids), dtype, output)
+
+    return head
+
+
+def picked_table(checkpoint, name, ids):
+    """(shape, pieces) of a table of these rows, as family.table."""
+    pieces = (
+        picked(checkpoint, name, ids[first : first + ROWS]) for first in range(0, len(ids), ROWS)
+    )
+    return (len(ids), checkpoint.shape(name)[1]), pieces
 
 
 def picked(checkpoint, name, ids):

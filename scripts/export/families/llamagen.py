@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from families.family import Family, table
+from families.family import Family, image_side, table
 from families.vqgan import Vqgan
 from graph import Graph
 from llama_graph import Architecture, Weights
@@ -68,11 +68,7 @@ class LlamaGen(Family):
             Checkpoint(options.image_tokenizer) if options.image_tokenizer else checkpoint
         )
         token = 2 ** (len(self.vq["channel_multiplier"]) - 1)
-        self.side = options.image_size or self.side
-        if self.side < token or self.side % token:
-            raise SystemExit(
-                f"--image-size: expected a multiple of {token} but received {self.side}"
-            )
+        self.side = image_side(options, self.side, token)
         self.rows = self.side // token
         self.vocabulary, self.hidden = checkpoint.shape("tok_embeddings.weight")
         self.prompts = self.config.cls_token_num
@@ -126,15 +122,6 @@ class LlamaGen(Family):
 
     def head(self, graph, x, dtype, output):
         linear(graph, x, "head", lambda: self.checkpoint.read("output.weight"), dtype, output)
-
-    def image(self):
-        return {
-            "vocabulary": self.vocabulary,
-            "rows": self.rows,
-            "columns": self.rows,
-            "width": self.side,
-            "height": self.side,
-        }
 
     def prompt(self):
         width = self.checkpoint.shape("cls_embedding.cap_proj.fc1.weight")[1]
