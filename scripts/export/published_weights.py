@@ -1,5 +1,6 @@
 """Weights of a published checkpoint, read one at a time: the whole never lies in memory."""
 
+import copy
 import json
 import pickle
 
@@ -52,6 +53,7 @@ class Checkpoint:
     def __init__(self, source):
         self.folder = source
         self.files, self.opened = {}, {}
+        self.stored = str
         if source.is_file():
             self.add(source)
             return
@@ -81,27 +83,30 @@ class Checkpoint:
             self.opened[file] = safe_open(file, framework="pt") if stored else TorchFile(file)
         return self.opened[file]
 
-    def names(self, prefix=""):
-        return [name for name in self.files if name.startswith(prefix)]
+    def renamed(self, stored):
+        """The same weights for a reader with other names: `stored` says what one of them is here."""
+        view = copy.copy(self)
+        view.stored = stored
+        return view
 
     def has(self, name):
-        return name in self.files
+        return self.stored(name) in self.files
 
     def shape(self, name):
-        self.check(name)
-        return tuple(self.open(self.files[name]).get_slice(name).get_shape())
+        file, name = self.find(name)
+        return tuple(file.get_slice(name).get_shape())
 
     def tensor(self, name):
         """As fp32, whatever it is stored in."""
-        self.check(name)
-        return self.open(self.files[name]).get_tensor(name).float()
+        file, name = self.find(name)
+        return file.get_tensor(name).float()
 
     def read(self, name):
         return self.tensor(name).numpy()
 
     def rows(self, name, first, last):
-        self.check(name)
-        return self.open(self.files[name]).get_slice(name)[first:last].float()
+        file, name = self.find(name)
+        return file.get_slice(name)[first:last].float()
 
     def load(self, module, prefix, rename=str):
         """Fill a torch module from the weights whose names begin with `prefix`; `rename` says what one of
@@ -110,11 +115,17 @@ class Checkpoint:
         module.load_state_dict(state)
         return module.eval().requires_grad_(False)
 
-    def check(self, name):
+    def find(self, name):
+        """The opened file that has a weight, and its name there."""
+        name = self.stored(name)
         if name not in self.files:
             raise SystemExit(
                 f"{self.folder}: expected a weight named {name}, found none: is the family right?"
             )
+        file = self.open(self.files[name])
+        if name not in file.keys():
+            raise SystemExit(f"{self.files[name]}: lacks {name}, which the index says is there")
+        return file, name
 
 
 def concatenated(checkpoint, names):

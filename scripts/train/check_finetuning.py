@@ -135,6 +135,9 @@ def check_refusals(root):
     del weights[name]
     save_file(weights, root / "headless/model.safetensors", {"format": "pt"})
     refused(root, f"lacks weights of JanusForConditionalGeneration: {name}", model="headless")
+    shutil.copytree(root / "janus", root / "authors")
+    (root / "authors/config.json").write_text('{"model_type": "multi_modality"}')
+    refused(root, "expected janus, transformers' layout", model="authors")
     refused(root, "at most 4 tokens", "--prompt-length", 4)
     refused(root, "--noise and --blind: expected at most 1", "--noise", 0.8, "--blind", 0.4)
     refused(root, "--lr: expected a number above 0", "--lr", -1)

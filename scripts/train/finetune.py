@@ -27,6 +27,7 @@ import ranks
 import taught_folder
 from caption_folder import CaptionFolder, fail
 from caption_tokens import CaptionTokens, Prompts, caption_ids, image_tokens
+from families import janus_authors
 from noise import Levels, noisy_inputs, random_segments
 from objective import sequence_loss, validation_losses, with_own_drafts
 from passes import Laws, tokens_per_pass
@@ -126,6 +127,12 @@ def find_family(options):
         if not (options.model / name).is_file():
             fail(options.model, f"expected a Hugging Face checkpoint with {name}, found none")
     config = json.loads((options.model / "config.json").read_text(encoding="utf8"))
+    if config.get("model_type") == janus_authors.MODEL_TYPE:
+        fail(
+            options.model / "config.json",
+            "model_type: expected janus, transformers' layout (deepseek-community/Janus-Pro-1B), but found"
+            f" {janus_authors.MODEL_TYPE}, the authors' (deepseek-ai), which only the exporter reads",
+        )
     family = families.find(config)
     if family.name not in TEACHABLE:
         known = ", ".join(sorted(TEACHABLE))

@@ -3,7 +3,7 @@
 A Llama without its own head: image tokens enter through an embedding and an aligner (kept as ONE table,
 since both are fixed), and leave through a head of two layers. Template, unconditional prompt (pads
 between the first and the last token) and guidance are those of generation_inference.py in
-deepseek-ai/Janus.
+deepseek-ai/Janus. Folders of transformers' layout and of the authors' own (janus_authors.py).
 """
 
 import json
@@ -15,7 +15,7 @@ from transformers import JanusConfig
 from transformers.models.janus.modeling_janus import JanusVQVAE, JanusVQVAEAlignerMLP
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
-from families import llama
+from families import janus_authors, llama
 from families.family import (
     ROWS,
     Family,
@@ -50,14 +50,23 @@ class Pixels(nn.Module):
 
 class Janus(Family):
     name = "janus"
-    model_types = ("janus",)
+    model_types = ("janus", janus_authors.MODEL_TYPE)
     license = "DeepSeek Model License"
     sampler = {"guidance": 5, "temperature": 1, "topK": 0, "topP": 1}
 
     def __init__(self, folder, checkpoint, options):
         self.folder, self.checkpoint = folder, checkpoint
-        self.config = JanusConfig.from_pretrained(folder)
-        self.text, self.vq = self.config.text_config, self.config.vq_config
+        file = folder / "config.json"
+        config = json.loads(file.read_text(encoding="utf8")) if file.exists() else {}
+        self.by_authors = config.get("model_type") == janus_authors.MODEL_TYPE
+        if self.by_authors:
+            janus_authors.check_chat(folder)
+            self.checkpoint = checkpoint.renamed(janus_authors.stored_name)
+            self.text = janus_authors.text_config(config)
+            self.vq = janus_authors.image_config(config, self.checkpoint)
+        else:
+            self.config = JanusConfig.from_pretrained(folder)
+            self.text, self.vq = self.config.text_config, self.config.vq_config
         self.vocabulary, self.rows = self.vq.num_embeddings, self.vq.num_patches
         self.side = self.rows * 2 ** (len(self.vq.channel_multiplier) - 1)
         self.max_length = options.prompt_length + self.rows**2
@@ -109,6 +118,8 @@ class Janus(Family):
 
     def chat(self):
         """The folder's chat template around a user's words, or the authors'."""
+        if self.by_authors:
+            return TEMPLATE
         for name, key in (
             ("chat_template.jinja", None),
             ("chat_template.json", "chat_template"),
