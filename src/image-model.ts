@@ -93,9 +93,10 @@ export class ImageModel {
   /** @internal Loads and checks what images with the model's own sampler are drawn with. */
   async load(signal?: AbortSignal): Promise<void> {
     const rows = this.engine.rowsFor(this.manifest.sampler);
-    await this.operations
-      .begin(signal)
-      .run(() => this.engine.native.load(rows, this.engine.resources.threads));
+    const operation = this.operations.begin(signal);
+    await operation.run(() =>
+      this.engine.native.load(rows, this.engine.resources.threads, operation.interrupt),
+    );
   }
 
   /** @internal Median seconds of a pass over `window` positions that says nothing in particular. */
@@ -153,7 +154,7 @@ export class ImageModel {
     const read = await operation.run(() =>
       encoded === null ? engine.readAny(rows) : engine.read(encoded, rows),
     );
-    await operation.run(() => engine.native.load(rows, threads));
+    await operation.run(() => engine.native.load(rows, threads, operation.interrupt));
     return { prompt: read, rows, threads, decoding, operation };
   }
 

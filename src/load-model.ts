@@ -155,8 +155,6 @@ export async function loadModel(
       await checkDevice(device);
       loaded = await openOn(device);
     }
-    // The addon has a copy of its own, and nothing here reads it.
-    contents.tables.imageEmbedding = new Float32Array(0);
     report('ready', 2);
     return loaded;
   } catch (error) {

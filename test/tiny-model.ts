@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -15,11 +22,23 @@ export interface TinyModelParts {
     | 'endless-decoder'
     | 'symbolic-decoder'
     | 'huge-decoder'
+    | 'wide-decoder'
     | 'wrapping-decoder';
   imageDecoder?: 'image-decoder' | 'endless-image-decoder';
   /** Fields of the manifest that are to be otherwise. */
   manifest?: Record<string, unknown>;
+  /** What the tables are stored as, and their sizes, where they are not those of the graph `decoder`. */
+  tables?: Partial<TableShape>;
 }
+
+interface TableShape {
+  dtype: 'F32' | 'F16' | 'BF16';
+  hidden: number;
+  vocabulary: number;
+}
+
+/** Sizes of the graph `wide-decoder`, whose image table has 128 MB. */
+export const WIDE = { hidden: 128, vocabulary: 2 ** 18 };
 
 const folders: string[] = [];
 
@@ -45,7 +64,8 @@ export function tinyModel(parts: TinyModelParts = {}): string {
   const image = `${parts.imageDecoder ?? 'image-decoder'}.onnx`;
   copyFileSync(path.join(GRAPHS, image), path.join(folder, 'image_decoder.onnx'));
   put('imageDecoder', 'image_decoder.onnx');
-  writeFileSync(path.join(folder, 'tables.safetensors'), tables());
+  const shape = { dtype: 'F32' as const, hidden: HIDDEN, vocabulary: VOCABULARY, ...parts.tables };
+  writeTables(path.join(folder, 'tables.safetensors'), shape);
   put('tables', 'tables.safetensors');
   writeFileSync(path.join(folder, 'tokenizer.json'), JSON.stringify(tokenizer()));
   put('tokenizer', 'tokenizer.json');
@@ -55,13 +75,13 @@ export function tinyModel(parts: TinyModelParts = {}): string {
     version: 1,
     name: 'tiny',
     license: 'Apache-2.0',
-    hiddenSize: HIDDEN,
+    hiddenSize: shape.hidden,
     layers: 1,
     heads: 1,
     kvHeads: 1,
     headSize: 8,
     maxLength: 8,
-    image: { vocabulary: VOCABULARY, rows: 2, columns: 2, width: 8, height: 8 },
+    image: { vocabulary: shape.vocabulary, rows: 2, columns: 2, width: 8, height: 8 },
     prompt: {
       length: 2,
       pad: '<pad>',
@@ -83,21 +103,36 @@ afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-function tables(): Buffer {
-  const shapes = { image_embedding: VOCABULARY, text_embedding: WORDS.length };
+/** Numbers that all three types hold exactly, up to where rows of the graph `decoder` end; then zeros, which take no disk. */
+function writeTables(file: string, { dtype, hidden, vocabulary }: TableShape): void {
+  const shapes = { image_embedding: vocabulary, text_embedding: WORDS.length };
+  const width = dtype === 'F32' ? 4 : 2;
   const header: Record<string, object> = {};
   let end = 0;
   for (const [name, rows] of Object.entries(shapes)) {
     const begin = end;
-    end += rows * HIDDEN * 4;
-    header[name] = { dtype: 'F32', shape: [rows, HIDDEN], data_offsets: [begin, end] };
+    end += rows * hidden * width;
+    header[name] = { dtype, shape: [rows, hidden], data_offsets: [begin, end] };
   }
   const json = JSON.stringify(header);
   const text = Buffer.from(json.padEnd(Math.ceil(json.length / 8) * 8));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
-  const data = Float32Array.from({ length: end / 4 }, (_, i) => Math.sin(i));
-  return Buffer.concat([length, text, Buffer.from(data.buffer)]);
+  const count = Math.min(end / width, HIDDEN * (VOCABULARY + WORDS.length));
+  const values = Float32Array.from({ length: count }, (_, i) => Math.round(64 * Math.sin(i)) / 64);
+  const bits = new Uint32Array(values.buffer);
+  const stored =
+    dtype === 'F32'
+      ? values
+      : Uint16Array.from(bits, (word) => (dtype === 'BF16' ? word >>> 16 : half(word)));
+  writeFileSync(file, Buffer.concat([length, text, Buffer.from(stored.buffer)]));
+  truncateSync(file, 8 + text.length + end);
+}
+
+/** The fp16 bits of a float that is one of its normal numbers. */
+function half(bits: number): number {
+  if ((bits & 0x7fffffff) === 0) return 0;
+  return ((bits >>> 16) & 0x8000) | (((bits >>> 13) & 0x3ffff) - (112 << 10));
 }
 
 function tokenizer(): object {

@@ -1,5 +1,7 @@
 #include "addon/model.h"
 
+#include <cmath>
+
 #include "addon/arguments.h"
 #include "addon/generation.h"
 #include "addon/interrupt.h"
@@ -37,10 +39,28 @@ Pixels run_image_decoder(ModelCore& core, const std::vector<int32_t>& tokens,
   return pixels;
 }
 
-void check_tables(const ModelCore& core, Napi::Env env) {
+// { path, computed: true } or { path, computed: false, name, begin, type }
+ImageTableSource read_source(Napi::Env env, Napi::Object from) {
+  ImageTableSource source;
+  source.path = string_field(from, "path");
+  source.computed = from.Get("computed").ToBoolean();
+  if (source.computed) return source;
+  source.name = string_field(from, "name");
+  const double begin = number_field(from, "begin");
+  // Beyond them a number names several bytes.
+  if (!(begin >= 0 && begin <= 0x1p53) || begin != std::floor(begin)) {
+    wrong(env, "begin", "a position in a file");
+  }
+  source.begin = static_cast<uint64_t>(begin);
+  source.type = static_cast<ElementType>(integer_field(from, "type"));
+  if (source.type < ElementType::F32 || source.type > ElementType::BF16) {
+    wrong(env, "type", "0, 1 or 2");
+  }
+  return source;
+}
+
+void check_statistics(const ModelCore& core, Napi::Env env) {
   const size_t hidden = core.shape.transformer.hidden;
-  const size_t vocabulary = core.shape.transformer.vocabulary;
-  if (core.embedding.size() != vocabulary * hidden) wrong(env, "embedding", "[vocabulary, hidden]");
   if (core.mean.size() != hidden || core.std.size() != hidden) wrong(env, "mean, std", "[hidden]");
 }
 
@@ -94,7 +114,17 @@ Download ModelCore::download() const {
   };
 }
 
-void ModelCore::load(int32_t rows, int32_t threads) {
+EmbeddingTable ModelCore::table() const {
+  return {embedding_.ready()->data(), mean.data(), std.data(), shape.transformer.vocabulary,
+          shape.transformer.hidden};
+}
+
+void ModelCore::load(int32_t rows, int32_t threads, const ort::Interrupt& interrupt) {
+  embedding_.get([&] {
+    const TransformerShape& t = shape.transformer;
+    return std::make_unique<Buffer<float>>(
+        fetch_image_table(*runtime, embedding, t.vocabulary, t.hidden, graph_options, interrupt));
+  });
   if (language_model_path.empty()) {
     load_decoder(rows, threads);
   } else {
@@ -184,10 +214,10 @@ Model::Model(const Napi::CallbackInfo& info) : Tagged<Model>(info) {
     core->image_tokens = integer_field(options, "imageTokens");
     core->image_width = integer_field(options, "imageWidth");
     core->image_height = integer_field(options, "imageHeight");
-    core->embedding = array_field<float>(options, "embedding");
+    core->embedding = read_source(env, object_field(options, "embedding"));
     core->mean = array_field<float>(options, "mean");
     core->std = array_field<float>(options, "std");
-    check_tables(*core, env);
+    check_statistics(*core, env);
     core_ = std::move(core);
     info.This().As<Napi::Object>().TypeTag(&kTag);
   });
@@ -208,19 +238,21 @@ Napi::Value Model::interrupt(const Napi::CallbackInfo& info) {
   });
 }
 
-// load(rows, threads): Promise<void> - makes the decoder for that many rows ready, with so many
-// threads in an operator, and the image decoder.
+// load(rows, threads, interrupt): Promise<void> - makes the image table, the decoder for that many
+// rows, with so many threads in an operator, and the image decoder ready.
 Napi::Value Model::load(const Napi::CallbackInfo& info) {
   check(info);
   const int32_t rows = integer(info[0], "rows"), threads = integer(info[1], "threads");
+  const auto interrupt = InterruptObject::from(info[2], "interrupt").get();
   return PromiseWorker<bool>::run(
       info.Env(), "sjd2.load",
-      [core = core(info.Env()), rows, threads] {
-        core->load(rows, threads);
+      [core = core(info.Env()), rows, threads, interrupt] {
+        core->load(rows, threads, *interrupt);
         core->image_decoder();
         return true;
       },
-      [](Napi::Env env, bool&) { return env.Undefined(); });
+      [](Napi::Env env, bool&) { return env.Undefined(); }, [] {},
+      [interrupt] { interrupt->fire(); });
 }
 
 // decodeImage(tokens: Int32Array, interrupt): Promise<{pixels: Float32Array [3, height, width],

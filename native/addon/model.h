@@ -11,6 +11,7 @@
 #include "addon/lazy.h"
 #include "addon/setup.h"
 #include "decode/growing_transformer.h"
+#include "decode/image_table.h"
 #include "decode/logits.h"
 #include "decode/onnx_transformer.h"
 #include "decode/placement.h"
@@ -30,14 +31,13 @@ struct ModelCore {
   std::string language_model_path, head_path;
   std::string image_decoder_path, image_input, image_output;
   int64_t image_tokens = 0, image_width = 0, image_height = 0;
-  std::vector<float> embedding, mean, std;
+  ImageTableSource embedding;
+  std::vector<float> mean, std;
 
-  EmbeddingTable table() const {
-    return {embedding.data(), mean.data(), std.data(), shape.transformer.vocabulary,
-            shape.transformer.hidden};
-  }
-  // These load on first use, in a worker: they may take long, and wait for another one's load.
-  void load(int32_t rows, int32_t threads);
+  // These load on first use, in a worker: they may take long, and wait for another one's load. The
+  // interrupt ends the reading of the table; ONNX Runtime's loading of graphs has no end but its
+  // own.
+  void load(int32_t rows, int32_t threads, const ort::Interrupt& interrupt);
   const ort::Graph& image_decoder();
   // For a generation, over what `load` has loaded; null before that. Never waits.
   std::unique_ptr<Transformer> transformer(int32_t rows, int32_t threads, int32_t max_inputs,
@@ -46,6 +46,7 @@ struct ModelCore {
   // Of what `load` has loaded, rows and types included.
   std::optional<DecoderShape> loaded_shape(int32_t rows, int32_t threads);
   // For a generation, after `load`.
+  EmbeddingTable table() const;
   WindowFactory windows() const;
   // From where the transformer runs; after `load`.
   Download download() const;
@@ -57,7 +58,8 @@ struct ModelCore {
   Lazy<OnnxDecoder>& slot(int32_t rows, int32_t threads);
   Lazy<GrowingDecoder>& growing_slot(int32_t threads);
 
-  // First, so that it outlives the sessions that use its stream.
+  Lazy<Buffer<float>> embedding_;
+  // Before the sessions that use its stream, so that it outlives them.
   Lazy<Placement> placement_;
   std::mutex slots_mutex_;  // of the map, not of what is in it
   std::map<std::pair<int32_t, int32_t>, Lazy<OnnxDecoder>> decoders_;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Sjd2Error } from '../errors';
@@ -9,6 +9,8 @@ import { type GraphFacts, graphFacts } from './onnx-graph';
 
 /** Protocol buffers end at 2 GB, and so does an ONNX file; larger weights are external data. */
 const LARGEST_GRAPH = 2 ** 31 - 1;
+/** Bytes that are hashed before other work has its turn: some milliseconds. */
+const PIECE = 2 ** 20;
 
 /**
  * The files of a model package: those that the manifest names, each inside the folder when every
@@ -44,9 +46,9 @@ export class PackageFiles {
     for (const file of files) {
       const place = places.get(file.path) as string;
       if (file === imageDecoder || file === promptEncoder) {
-        await readGraph(place, file, known);
+        await readGraph(place, file, known, signal);
       } else if (decoders.includes(file)) {
-        const facts = await readGraph(place, file, known);
+        const facts = await readGraph(place, file, known, signal);
         checkHeads(place, facts, manifest.heads);
         quantised ||= facts.quantised;
       } else if (verify || file === tokenizer) {
@@ -111,17 +113,36 @@ function compare(place: string, file: ManifestFile, actual: string): void {
   );
 }
 
+/** Piece by piece: a graph may hold its weights, and hashing hundreds of megabytes takes a second. */
+async function readHashed(
+  place: string,
+  size: number,
+  signal?: AbortSignal,
+): Promise<{ bytes: Buffer; sha256: string }> {
+  const bytes = Buffer.allocUnsafe(size);
+  const hash = createHash('sha256');
+  let done = 0;
+  for await (const piece of createReadStream(place, { highWaterMark: PIECE, signal })) {
+    if (piece.length > size - done) break;
+    hash.update(piece);
+    bytes.set(piece, done);
+    done += piece.length;
+  }
+  return { bytes: bytes.subarray(0, done), sha256: hash.digest('hex') };
+}
+
 async function readGraph(
   place: string,
   file: ManifestFile,
   known: ReadonlySet<string>,
+  signal?: AbortSignal,
 ): Promise<GraphFacts> {
   const { size } = await stat(place);
   if (size > LARGEST_GRAPH) {
     throw new Sjd2Error('ERR_MODEL', `${place}: expected an ONNX graph below 2 GB, found ${size}`);
   }
-  const bytes = await readFile(place);
-  compare(place, file, createHash('sha256').update(bytes).digest('hex'));
+  const { bytes, sha256 } = await readHashed(place, size, signal);
+  compare(place, file, sha256);
   let facts: GraphFacts;
   try {
     facts = graphFacts(bytes);

@@ -90,7 +90,7 @@ export async function readPublished(
   );
   const prompts = promptEncoder(await TextTokenizer.read(tokenizer, text.vocabulary), manifest);
   const tables = {
-    imageEmbedding: await imageTable(openGraph, parts.gen_img_embeds, manifest),
+    imageEmbedding: { path: parts.gen_img_embeds, computed: true as const },
     text,
     timestepEmbedding: null,
     mean: new Float32Array(hiddenSize),
@@ -180,29 +180,6 @@ function describe(
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
   throw fault(path.join(folder, 'config.json'), shown(problems.join('; ')));
-}
-
-/** What enters for each image token: the graph run once over all of them. */
-async function imageTable(
-  openGraph: OpenGraph,
-  file: string,
-  { image, hiddenSize }: Manifest,
-): Promise<Float32Array> {
-  const graph = openGraph(file);
-  try {
-    const data = BigInt64Array.from({ length: image.vocabulary }, (_, id) => BigInt(id));
-    const feed = { name: 'image_ids', shape: [1, image.vocabulary], data };
-    const shape = [1, image.vocabulary, hiddenSize];
-    const table = await graph.run([feed], { name: 'inputs_embeds', shape });
-    const broken = table.findIndex((value) => !Number.isFinite(value));
-    if (broken < 0) return table;
-    throw fault(
-      file,
-      `expected finite embeddings but id ${Math.floor(broken / hiddenSize)} has none`,
-    );
-  } finally {
-    graph.dispose();
-  }
 }
 
 /** The text embedding inside a graph that could read pictures, too; it gets none. */

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Sjd2Error, shown } from '../errors';
+import { ELEMENT_TYPES, type TensorPlace } from '../native/addon';
 import { toFloats } from './float-types';
 
 /** A 32-bit float tensor in row-major order. */
@@ -24,7 +25,11 @@ const ELEMENT_BYTES: Record<string, number> = {
 };
 
 /** Types of tables. */
-const FLOATS = ['F32', 'F16', 'BF16'];
+const FLOATS = {
+  F32: ELEMENT_TYPES.float32,
+  F16: ELEMENT_TYPES.float16,
+  BF16: ELEMENT_TYPES.bfloat16,
+};
 
 /** The format's own bound. */
 const LONGEST_HEADER = 100_000_000;
@@ -94,6 +99,16 @@ export class SafetensorsFile {
   }
 
   /**
+   * Where the elements of a tensor that `shapeOf` knows lie, for others to read.
+   * @throws {Sjd2Error} ERR_MODEL for a type other than F32, F16 and BF16.
+   */
+  place(name: string): TensorPlace {
+    const { dtype, from } = this.floats(name);
+    const type = FLOATS[dtype as keyof typeof FLOATS];
+    return { path: this.path, name, begin: this.begin + from, type };
+  }
+
+  /**
    * Rows of a matrix that `shapeOf` knows, as 32-bit floats, in the order asked for.
    * @throws {Sjd2Error} As `read`.
    */
@@ -112,9 +127,10 @@ export class SafetensorsFile {
 
   private floats(name: string): Entry {
     const entry = this.entries.get(name) as Entry;
-    if (FLOATS.includes(entry.dtype)) return entry;
+    if (Object.hasOwn(FLOATS, entry.dtype)) return entry;
     const found = shown(entry.dtype, 20);
-    throw fault(this.path, `expected ${name} to be ${FLOATS.join(', ')} but found ${found}`);
+    const types = Object.keys(FLOATS).join(', ');
+    throw fault(this.path, `expected ${name} to be ${types} but found ${found}`);
   }
 
   close(): Promise<void> {

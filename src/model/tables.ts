@@ -1,12 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { Sjd2Error, shown } from '../errors';
+import type { ImageTableSource } from '../native/addon';
 import type { Manifest } from './manifest-types';
 import { SafetensorsFile, type Tensor } from './safetensors';
 
-/** The embedding tables of a model package, as row-major 32-bit floats whatever they are stored in. */
+/** The embedding tables of a model package, row-major, 32-bit floats whatever they are stored in. */
 export interface Tables {
-  /** E [V, d]: what layer 0 receives for an image token. */
-  imageEmbedding: Float32Array;
+  /** E [V, d]: what layer 0 receives for an image token. The addon fetches it when it loads graphs. */
+  imageEmbedding: ImageTableSource;
   text: TextTable;
   /** tau [N + 1, d], row 0 is zero; null for a model without denoising. */
   timestepEmbedding: Float32Array | null;
@@ -58,6 +59,7 @@ class StoredText implements TextTable {
   dispose(): void {}
 }
 
+const IMAGE = 'image_embedding';
 const TEXT = 'text_embedding';
 /** In its place where prompts are embeddings: what guidance's second row reads. */
 const UNCONDITIONAL = 'unconditional_embedding';
@@ -86,8 +88,9 @@ async function tablesOf(file: SafetensorsFile, manifest: Manifest): Promise<Tabl
     prompt.kind === 'embeddings' ? prompt.length : null,
     d,
   ]);
+  checkShape(file, IMAGE, [manifest.image.vocabulary, d]);
   const tables = {
-    imageEmbedding: (await take(file, 'image_embedding', [manifest.image.vocabulary, d])).data,
+    imageEmbedding: { computed: false as const, ...file.place(IMAGE) },
     text: new StoredText(file.path, name, vocabulary as number),
   };
   if (!manifest.denoising) {

@@ -45,6 +45,23 @@ export interface WebGpuReport {
   missing: string[];
 }
 
+/**
+ * Where the image embedding [vocabulary, hidden] comes from: a graph whose `inputs_embeds` of all
+ * `image_ids` it is, or a place in a file.
+ */
+export type ImageTableSource =
+  | { path: string; computed: true }
+  | (TensorPlace & { computed: false });
+
+export interface TensorPlace {
+  path: string;
+  /** For errors. */
+  name: string;
+  /** Its first byte. */
+  begin: number;
+  type: (typeof ELEMENT_TYPES)[keyof typeof ELEMENT_TYPES];
+}
+
 export interface ModelSettings {
   /** Path of ONNX Runtime's shared library. */
   runtime: string;
@@ -76,8 +93,8 @@ export interface ModelSettings {
   /** Pixels that the image decoder must give. */
   imageWidth: number;
   imageHeight: number;
-  /** [vocabulary, hidden] */
-  embedding: Float32Array;
+  /** [vocabulary, hidden], fetched by the thread that loads. */
+  embedding: ImageTableSource;
   /** [hidden] */
   mean: Float32Array;
   /** [hidden] */
@@ -162,10 +179,10 @@ export interface GenerationHandle {
 export interface ModelHandle {
   interrupt(): InterruptHandle;
   /**
-   * Makes the decoder for that many rows ready, with so many threads inside one operator (0 lets
-   * ONNX Runtime choose), and the image decoder. Does nothing for what is loaded.
+   * Makes the image table, the decoder for that many rows, with so many threads inside one operator
+   * (0 lets ONNX Runtime choose), and the image decoder ready. Does nothing for what is loaded.
    */
-  load(rows: number, threads: number): Promise<void>;
+  load(rows: number, threads: number, interrupt: InterruptHandle): Promise<void>;
   /** Bytes of memory that `generation` would take; for rows and threads that are loaded. */
   generationBytes(settings: GenerationSettings): number;
   /** For rows and threads that are loaded. */
