@@ -12,6 +12,7 @@ import {
 import type { Engine, Task } from './engine';
 import type { RgbImage } from './image/rgb-image';
 import type { PassReport } from './native/addon';
+import { lackingPixels } from './no-pixels';
 import type { Operation } from './operation';
 import { sideBySide } from './side-by-side';
 
@@ -44,9 +45,9 @@ export type GenerationEvent =
       type: 'completed';
       /** Index of the image, 0 to count - 1. */
       image: number;
-      /** The picture. */
+      /** The picture. Reading it is ERR_MODEL for a model without an image decoder. */
       pixels: RgbImage;
-      /** Token ids, rows x columns of the raster. */
+      /** Token ids in the order drawn: the sketch's, where the model makes one, and rows x columns of the picture. */
       tokens: Int32Array;
       /** What it cost. */
       stats: Statistics;
@@ -140,10 +141,16 @@ export class Drawing {
           yield { type: 'preview', image, pixels, committed };
         }
       }
+      const completed = { type: 'completed', image, tokens } as const;
+      if (!this.engine.decodes) {
+        const result = { ...completed, stats: recorder.finish(0) };
+        yield lackingPixels(result, 'pixels', this.engine.model.manifest);
+        return;
+      }
       const decoded = performance.now();
       const pixels = await this.engine.decode(tokens, operation);
       const stats = recorder.finish((performance.now() - decoded) / 1000);
-      yield { type: 'completed', image, pixels, tokens, stats };
+      yield { ...completed, pixels, stats };
     } finally {
       generation.dispose();
     }

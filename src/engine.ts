@@ -5,6 +5,7 @@ import { RgbImage } from './image/rgb-image';
 import type { ModelPackage } from './model/package';
 import type { PromptEncoder, PromptRows } from './model/prompt';
 import type { EmbeddingPrompts } from './model/prompt-embeddings';
+import { imageInputs, imageTokens, paddedPrompt } from './model/sequence';
 import {
   COUPLINGS,
   type DeviceName,
@@ -13,6 +14,7 @@ import {
   INITIALS,
   type ModelHandle,
 } from './native/addon';
+import { noPixels } from './no-pixels';
 import type { Operation } from './operation';
 import type { DecodingOptions, Sampler } from './options';
 import type { Arithmetic } from './verification/windows';
@@ -44,7 +46,7 @@ export class Engine {
   ) {}
 
   get tokensPerImage(): number {
-    return this.model.manifest.image.rows * this.model.manifest.image.columns;
+    return imageTokens(this.model.manifest);
   }
 
   /** Guidance needs the unconditional row too; without guidance one row does. */
@@ -76,9 +78,9 @@ export class Engine {
 
   /** A prompt that says nothing in particular: other words in every position and row. */
   async readAny(rows: number): Promise<PromptRows> {
-    const { manifest, tables, rowEnd } = this.model;
-    const ends = (manifest.image.rows * rowEnd.length) / manifest.hiddenSize;
-    const length = Math.min(8, manifest.maxLength - this.tokensPerImage - ends);
+    const { manifest, tables } = this.model;
+    const room = manifest.maxLength - imageInputs(manifest);
+    const length = Math.min(8, paddedPrompt(manifest.prompt) || room);
     const ids = Array.from({ length: rows * length }, (_, i) => i % tables.text.vocabulary);
     const lengths = new Int32Array(rows).fill(length);
     return { embeddings: await tables.text.rows(ids), lengths };
@@ -89,15 +91,17 @@ export class Engine {
     seed: bigint,
     capacity: number,
   ): GenerationSettings {
-    const { denoising, image, hiddenSize, prompt } = this.model.manifest;
+    const { denoising, image, hiddenSize, prompt, sequence } = this.model.manifest;
     return {
       rows,
       threads,
       prompt: embeddings,
       promptLengths: lengths,
-      paddedPrompt: prompt.kind === 'embeddings' ? prompt.length : 0,
+      paddedPrompt: paddedPrompt(prompt),
       rowEnd: this.model.rowEnd,
       length: this.tokensPerImage,
+      sketchRows: sequence?.sketch?.rows ?? 0,
+      sketchColumns: sequence?.sketch?.columns ?? 0,
       columns: image.columns,
       capacity,
       seed,
@@ -133,9 +137,20 @@ export class Engine {
     }
   }
 
+  /** Whether the model makes pixels of its tokens. */
+  get decodes(): boolean {
+    return this.model.manifest.files.imageDecoder !== undefined;
+  }
+
+  /** @throws {Sjd2Error} ERR_MODEL for a model without an image decoder. */
   async decode(tokens: Int32Array, operation: Operation): Promise<RgbImage> {
+    const { manifest } = this.model;
+    if (!this.decodes) throw noPixels(manifest);
+    const { rows, columns } = manifest.image;
+    // Behind the sketch.
+    const picture = tokens.subarray(tokens.length - rows * columns);
     const { pixels, width, height } = await operation.run(() =>
-      this.native.decodeImage(tokens, operation.interrupt),
+      this.native.decodeImage(picture, operation.interrupt),
     );
     return RgbImage.fromPlanes(pixels, width, height);
   }

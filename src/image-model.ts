@@ -9,6 +9,7 @@ import type { RgbImage } from './image/rgb-image';
 import { median } from './median';
 import type { Manifest } from './model/manifest-types';
 import type { DeviceName, RuntimeInfo } from './native/addon';
+import { lackingPixels, noPixels } from './no-pixels';
 import { type Operation, Operations } from './operation';
 import {
   checkSignal,
@@ -32,9 +33,9 @@ export interface StreamOptions extends GenerateOptions {
 
 /** The images of one call of `generate`. */
 export interface GenerateResult {
-  /** One entry per image, in the order of the seeds. */
+  /** One entry per image, in the order of the seeds. Reading it is ERR_MODEL for a model without an image decoder. */
   images: RgbImage[];
-  /** Token ids, rows x columns of the raster. */
+  /** Token ids in the order drawn: the sketch's, where the model makes one, and rows x columns of the picture. */
   tokens: Int32Array[];
   /** What each image cost. */
   stats: Statistics[];
@@ -169,15 +170,16 @@ export class ImageModel {
     prompt: string | Float32Array,
     options: GenerateOptions = {},
   ): Promise<GenerateResult> {
-    const result: GenerateResult = { images: [], tokens: [], stats: [] };
+    const { decodes } = this.engine;
+    const images: RgbImage[] = [];
+    const result: Omit<GenerateResult, 'images'> = { tokens: [], stats: [] };
     for await (const event of this.stream(prompt, options)) {
       if (event.type !== 'completed') continue;
-      const { image, pixels, tokens, stats } = event;
-      result.images[image] = pixels;
-      result.tokens[image] = tokens;
-      result.stats[image] = stats;
+      if (decodes) images[event.image] = event.pixels;
+      result.tokens[event.image] = event.tokens;
+      result.stats[event.image] = event.stats;
     }
-    return result;
+    return decodes ? { images, ...result } : lackingPixels(result, 'images', this.manifest);
   }
 
   /**
@@ -193,6 +195,7 @@ export class ImageModel {
     const decoding = resolveOptions(options, this.manifest);
     const count = integer('count', options.count ?? 1, 1, MAX_COUNT);
     const previewEvery = integer('previewEvery', options.previewEvery ?? 0, 0, 1_000_000);
+    if (previewEvery > 0 && !this.engine.decodes) throw noPixels(this.manifest);
     const signal = checkSignal(options.signal);
     const firstSeed = resolveSeed(options.seed);
     resolveSeed(firstSeed + BigInt(count - 1));
@@ -213,7 +216,7 @@ export class ImageModel {
 
   /**
    * Negative log-likelihood of an image's tokens under the AR law of the sampler, in nats.
-   * @param tokens rows x columns ids.
+   * @param tokens All ids of an image, as `generate` gives them.
    * @param sampler Temperature must not be 0; a token outside top-k or top-p scores Infinity.
    * @returns One value per token, and their mean.
    */
@@ -223,7 +226,7 @@ export class ImageModel {
     sampler: SamplerOptions = {},
     options: { signal?: AbortSignal } = {},
   ): Promise<{
-    /** Of each token, in raster order. */
+    /** Of each token. */
     nll: Float64Array;
     /** Over the image. */
     mean: number;
@@ -264,7 +267,10 @@ export class ImageModel {
     return bench(this, options);
   }
 
-  /** Pixels of an image's tokens (rows x columns ids). */
+  /**
+   * Pixels of an image's tokens (all ids, as `generate` gives them).
+   * @throws {Sjd2Error} ERR_ARGUMENT; ERR_MODEL for a model without an image decoder.
+   */
   async decodeTokens(
     tokens: Int32Array,
     options: { signal?: AbortSignal } = {},

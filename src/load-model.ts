@@ -13,6 +13,7 @@ import {
   resolvePrecision,
 } from './model/part-types';
 import { isPublished, readPublished } from './model/published';
+import { paddedPrompt } from './model/sequence';
 import { weightBytes } from './model/weight-bytes';
 import type { DeviceName, ModelSettings } from './native/addon';
 import { autoDevices, checkDevice } from './native/device';
@@ -216,6 +217,7 @@ function nativeOptions(
   threads: number,
 ): ModelSettings {
   const { manifest, tables, files, published } = contents;
+  const { imageDecoder } = manifest.files;
   return {
     runtime,
     device,
@@ -226,14 +228,14 @@ function nativeOptions(
     layers: manifest.layers,
     kvHeads: manifest.kvHeads,
     headSize: manifest.headSize,
-    rowEnd: manifest.sequence !== undefined,
-    paddedPrompt: manifest.prompt.kind === 'embeddings',
+    rowEnd: manifest.sequence?.rowEnd !== undefined,
+    paddedPrompt: paddedPrompt(manifest.prompt) > 0,
     decoders: decoderPaths(contents, half),
     languageModel: published?.languageModel ?? '',
     head: published?.head ?? '',
     imageInput: published ? 'generated_tokens' : 'tokens',
     imageOutput: published ? 'decoded_image' : 'image',
-    imageDecoder: files.pathOf(manifest.files.imageDecoder),
+    imageDecoder: imageDecoder ? files.pathOf(imageDecoder) : '',
     imageTokens: manifest.image.rows * manifest.image.columns,
     imageWidth: manifest.image.width,
     imageHeight: manifest.image.height,

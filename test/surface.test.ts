@@ -23,7 +23,7 @@ GenerateResult: images, stats, tokens
 GenerationEvent: progress | preview | completed
 GraphsByRows: '1'?, '2'?
 ImageModel: [Symbol.asyncDispose], bench, decodeTokens, device, deviceReason, dispose, folder, generate, manifest, precision, runtime, score, sha256, stream, unknownWords, verify
-ImageRaster: columns, height, rows, vocabulary, width
+ImageRaster: columns, decodedBy?, height, rows, vocabulary, width
 InitialName: noise | uniform | left | up
 LawComparison: chiSquare, images, outside, tokens
 LoadOptions: check?, device?, onProgress?, precision?, signal?, threads?, verify?
@@ -31,8 +31,8 @@ LoadProgress: loaded, stage, total
 Manifest: attribution, cache, denoising, description, family?, files, format, headSize, heads, hiddenSize, image, kvHeads, layers, license, maxLength, name, prompt, sampler, sequence?, version
 ManifestDenoising: levels, rho, schedule, sigmaMax, sigmaMin, steps
 ManifestFile: path, sha256
-ManifestFiles: decoder, halfDecoder?, imageDecoder, promptEncoder?, tables, tokenizer?, weights
-ManifestSequence: rowEnd
+ManifestFiles: decoder, halfDecoder?, imageDecoder?, promptEncoder?, tables, tokenizer?, weights
+ManifestSequence: rowEnd?, sketch?
 PartName: prepare_inputs_embeds | language_model | gen_head | gen_img_embeds | image_decode
 PartType: fp32 | fp16 | q8 | int8 | uint8 | q4 | q4f16 | bnb4
 RgbImage: data, fromPNG, fromPlanes, height, paste, save, toPNG, toPNGAsync, upscale, width
@@ -41,7 +41,7 @@ SamplerOptions: guidance?, sampler?, temperature?, topK?, topP?
 Sjd2Error: code
 Statistics: accepted, committedPerPass, imageSeconds, kernelSeconds, modelSeconds, passes, redrawn, seconds, seed, tokens, tokensPerPass, windowPerPass
 StreamOptions: previewEvery?
-TemplatePrompt: kind, template, unconditional
+TemplatePrompt: kind, length?, template, unconditional
 TokenComparison: difference, same, seed
 TokenDifference: margin, position, tokens
 Verification: checks, passed, seconds

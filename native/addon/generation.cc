@@ -18,6 +18,7 @@ Settings read_settings(Napi::Env env, Napi::Object from) {
   s.row_end = array_field<float>(from, "rowEnd");
   s.padded_prompt = integer_field(from, "paddedPrompt");
   s.length = integer_field(from, "length");
+  s.sketch = {integer_field(from, "sketchRows"), integer_field(from, "sketchColumns")};
   s.columns = integer_field(from, "columns");
   s.capacity = integer_field(from, "capacity");
   s.seed = seed_field(from, "seed");
@@ -38,6 +39,9 @@ Settings read_settings(Napi::Env env, Napi::Object from) {
   }
   if (s.initial < Initial::None || s.initial > Initial::Up) wrong(env, "initial", "0 to 4");
   if (s.capacity < 1 || s.columns < 1) wrong(env, "capacity and columns", "at least 1");
+  if (s.sketch.rows < 0 || (s.sketch.rows > 0 && s.sketch.columns < 1)) {
+    wrong(env, "sketchRows and sketchColumns", "0 or more, and columns where there are rows");
+  }
   const auto rows = static_cast<size_t>(integer_field(from, "rows"));
   if (rows == 0 || s.prompt_lengths.size() != rows || s.shared_prompt() < 1) {
     wrong(env, "promptLengths", "a length above 0 for each row");

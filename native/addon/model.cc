@@ -164,6 +164,9 @@ void ModelCore::load_decoder(int32_t rows, int32_t threads) {
 }
 
 const ort::Graph& ModelCore::image_decoder() {
+  if (image_decoder_path.empty()) {
+    throw Error(codes::kModel, "The model package has no image decoder");
+  }
   return image_decoder_.get([&] {
     auto graph = std::make_unique<ort::Graph>(*runtime, image_decoder_path, graph_options);
     ort::expect_input(*graph, image_input, ort::kInt64, {1, image_tokens});
@@ -239,7 +242,7 @@ Napi::Value Model::interrupt(const Napi::CallbackInfo& info) {
 }
 
 // load(rows, threads, interrupt): Promise<void> - makes the image table, the decoder for that many
-// rows, with so many threads in an operator, and the image decoder ready.
+// rows, with so many threads in an operator, and the image decoder, if there is one, ready.
 Napi::Value Model::load(const Napi::CallbackInfo& info) {
   check(info);
   const int32_t rows = integer(info[0], "rows"), threads = integer(info[1], "threads");
@@ -248,7 +251,7 @@ Napi::Value Model::load(const Napi::CallbackInfo& info) {
       info.Env(), "sjd2.load",
       [core = core(info.Env()), rows, threads, interrupt] {
         core->load(rows, threads, *interrupt);
-        core->image_decoder();
+        if (!core->image_decoder_path.empty()) core->image_decoder();
         return true;
       },
       [](Napi::Env env, bool&) { return env.Undefined(); }, [] {},

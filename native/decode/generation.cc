@@ -16,7 +16,9 @@ void require(bool holds, const char* what) {
 }
 
 void check(const Settings& s, const EmbeddingTable& table, const TransformerShape& shape) {
-  require(s.length >= 1 && s.columns >= 1, "empty image");
+  const Grid& sketch = s.sketch;
+  require(sketch.rows >= 0 && (sketch.rows == 0 || sketch.columns >= 1), "empty sketch");
+  require(s.length > sketch.tokens() && s.columns >= 1, "empty image");
   require(s.prompt_lengths.size() == size_t(shape.rows) && s.shared_prompt() >= 1, "empty prompt");
   require(s.capacity >= 1, "the window capacity must be at least 1");
   require(table.hidden == shape.hidden && table.vocabulary == shape.vocabulary,
@@ -225,6 +227,10 @@ void Generation::prefill() {
   }
   InputRows rows = InputRows::consecutive(shape.rows, 0, more, more - 1);
   rows.offsets = offsets();
+  if (!rows.offsets.empty()) {
+    // What the others read may lie anywhere in the rotary table, but not behind its end.
+    rows.offsets.assign(shape.rows, *std::min_element(rows.offsets.begin(), rows.offsets.end()));
+  }
   transformer_->run(rows);
 }
 

@@ -58,13 +58,15 @@ struct Settings {
   // Input embeddings of each row's prompt, begin token included, one row's behind the other's.
   std::vector<float> prompt;
   std::vector<int32_t> prompt_lengths;  // [rows]
-  // Above 0: the model learned with prompts padded on the left to this length and masked there. The
-  // padding is left out, and the rotary table read as if it were there.
+  // Above 0: the image's rows of the rotary table begin here, whatever the prompt's length, as if
+  // prompts were padded on the left to this length and masked there. The padding is left out, and
+  // the table read as if it were there.
   int32_t padded_prompt = 0;
   // [row end, hidden] input embeddings of what follows the last token of every raster row.
   std::vector<float> row_end;
-  int32_t length = 0;    // image tokens to generate
-  int32_t columns = 0;   // tokens per raster row
+  int32_t length = 0;    // image tokens to generate, the sketch's among them
+  Grid sketch;           // drawn before the picture; without rows for none
+  int32_t columns = 0;   // tokens per raster row of the picture
   int32_t capacity = 0;  // the widest window that will be asked for
   uint64_t seed = 0;
   Coupling coupling = Coupling::Gumbel;
@@ -73,7 +75,7 @@ struct Settings {
   OwnedSchedule schedule;
 
   SequencePlan plan(int32_t hidden) const {
-    return {columns, static_cast<int32_t>(row_end.size()) / hidden};
+    return {sketch, columns, static_cast<int32_t>(row_end.size()) / hidden};
   }
   // Of the shortest prompt, and how much longer the longest one is.
   int32_t shared_prompt() const;

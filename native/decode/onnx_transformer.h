@@ -21,7 +21,7 @@ struct DecoderShape {
   int32_t head_size = 0;
   ElementType cache = ElementType::F32;
   bool row_end = false;  // it reads others between image tokens: not all its input rows get logits
-  bool padded_prompt = false;  // its rotary table has as many rows for every prompt
+  bool padded_prompt = false;  // the image's rows of its rotary table are the same for every prompt
 };
 
 class RunBuffers;

@@ -70,6 +70,37 @@ TEST("and with tokens at the ends of rows, and prompts of different lengths") {
   check_tokens_of_ar(make_toy(64, kLength, 2, 7, 0, {1, 9}), 4);
 }
 
+TEST("and with a sketch before the picture, whose rows have another width") {
+  check_tokens_of_ar(make_toy(64, kLength, 1, 5, 0, {}, {3, 5}), 2);
+  check_tokens_of_ar(make_toy(64, kLength, 1, 6, 1, {}, {5, 3}), 3);
+  check_tokens_of_ar(make_toy(64, kLength, 2, 7, 2, {4, 2}, {4, 1}), 4);
+}
+
+TEST("no pass reads behind the end of the rotary table, however much longer one prompt is") {
+  ToyModel toy = make_toy(64, kLength, 2, 8, 0, {60, 1});
+  toy.padded_prompt = 60;
+  check_tokens_of_ar(toy, 5);
+}
+
+TEST("a plan places the rows of the sketch, and then those of the picture") {
+  //  position  0 1 2 | 3 4 5 | 6 7 | 8 9      a sketch of 2 x 3, a picture of two columns,
+  //  row       0 1 2   4 5 6   8 9  11 12     one row behind each of their rows
+  const SequencePlan plan({2, 3}, 2, 1);
+  const std::vector<int32_t> rows{0, 1, 2, 4, 5, 6, 8, 9, 11, 12};
+  const std::vector<int32_t> next{3, 3, 3, 6, 6, 6, 8, 8, 10, 10};
+  const std::vector<int32_t> above{-1, -1, -1, 0, 1, 2, -1, -1, 6, 7};
+  for (int32_t position = 0; position < 10; ++position) {
+    CHECK(plan.row_of(position) == rows[position]);
+    CHECK(plan.side_by_side(position) == next[position]);
+    CHECK(plan.above(position) == above[position]);
+  }
+  for (int32_t count = 1; count <= 10; ++count) {
+    for (int32_t first = 0; first + count <= 10; ++first) {
+      CHECK(plan.row_of(first + count - 1) - plan.row_of(first) + 1 <= plan.most_rows(count));
+    }
+  }
+}
+
 TEST("at temperature 0 every decoder and coupling returns the greedy AR tokens") {
   const Sampler greedy{2.0f, 0.0f, 0, 1.0f};
   const auto expected = decode(wide_toy(), kLength, {"ar", 1, Coupling::Gumbel, Initial::None},

@@ -84,7 +84,9 @@ std::vector<double> exact_joint(const ToyModel& toy, const Sampler& sampler) {
       p *= exact_law(feeder.logits(), toy.shape.rows, sampler)[token];
       if (i + 1 == kLength) break;
       feeder.feed(&toy.embedding[token * d]);
-      if (i % kToyColumns != kToyColumns - 1) continue;
+      const int32_t in_picture = i - toy.sketch.tokens();
+      const int32_t columns = in_picture < 0 ? toy.sketch.columns : kToyColumns;
+      if ((in_picture < 0 ? i : in_picture) % columns != columns - 1) continue;
       for (size_t end = 0; end < toy.row_end.size(); end += d) feeder.feed(&toy.row_end[end]);
     }
     joint[image] = p;
@@ -180,8 +182,8 @@ TEST("every decoder draws from the exact joint law under guidance, temperature a
   check_all(make_toy(kVocabulary, kLength, 2, 12), {1.7f, 0.8f, 3, 1.0f});
 }
 
-TEST("every decoder draws from it with tokens at the ends of rows and prompts of two lengths") {
-  check_all(make_toy(kVocabulary, kLength, 2, 14, 2, {4, 1}), {1.7f, 0.8f, 3, 1.0f});
+TEST("every decoder draws from it with a sketch, row ends and prompts of two lengths") {
+  check_all(make_toy(kVocabulary, kLength, 2, 14, 2, {4, 1}, {1, 3}), {1.7f, 0.8f, 3, 1.0f});
 }
 
 // --- Verifiers that are broken in known ways. ---

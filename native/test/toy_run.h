@@ -44,6 +44,8 @@ inline std::unique_ptr<Generation> make_generation(const ToyModel& toy, int32_t 
   settings.prompt_lengths = toy.prompt_lengths;
   settings.row_end = toy.row_end;
   settings.length = length;
+  settings.padded_prompt = toy.padded_prompt;
+  settings.sketch = toy.sketch;
   settings.columns = kToyColumns;
   settings.capacity = setup.window;
   settings.seed = seed;

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "decode/sequence_plan.h"
 #include "decode/transformer.h"
 
 namespace sjd2::test {
@@ -18,9 +19,11 @@ constexpr int32_t kToyColumns = 2;
 
 struct ToyModel {
   TransformerShape shape;
-  std::vector<int32_t> prompt_lengths;      // [rows]
-  std::vector<float> prompt;                // one row's [prompt length, hidden] behind the other's
-  std::vector<float> row_end;               // [.., hidden]
+  std::vector<int32_t> prompt_lengths;  // [rows]
+  std::vector<float> prompt;            // one row's [prompt length, hidden] behind the other's
+  std::vector<float> row_end;           // [.., hidden]
+  Grid sketch;
+  int32_t padded_prompt = 0;
   std::vector<float> embedding, mean, std;  // [V, d], [d], [d]
   std::vector<double> mix, head;            // [max_length, d, d], [V, d]
 
@@ -32,14 +35,16 @@ struct ToyModel {
     const auto [shortest, longest] =
         std::minmax_element(prompt_lengths.begin(), prompt_lengths.end());
     const int32_t ends = static_cast<int32_t>(row_end.size()) / shape.hidden;
-    return std::max(*longest - *shortest,
-                    *shortest + window + ((window - 1) / kToyColumns + 1) * ends);
+    const int32_t columns = sketch.rows > 0 ? std::min(sketch.columns, kToyColumns) : kToyColumns;
+    return std::max(*longest - *shortest, *shortest + window + ((window - 1) / columns + 1) * ends);
   }
 };
 
-// `row_end` input rows behind every raster row, and prompts of the given lengths.
+// `row_end` input rows behind every raster row, prompts of the given lengths, and the first of the
+// image's tokens a sketch of the picture that the others are.
 inline ToyModel make_toy(int32_t vocabulary, int32_t length, int32_t rows, uint32_t seed,
-                         int32_t row_end = 0, std::vector<int32_t> prompt_lengths = {}) {
+                         int32_t row_end = 0, std::vector<int32_t> prompt_lengths = {},
+                         Grid sketch = {}) {
   std::mt19937 random(seed);
   std::normal_distribution<double> normal;
   ToyModel toy;
@@ -50,8 +55,9 @@ inline ToyModel make_toy(int32_t vocabulary, int32_t length, int32_t rows, uint3
     longest = std::max(longest, prompt);
     prompts += prompt;
   }
-  toy.shape = {rows, d, vocabulary, longest + length + (length - 1) / kToyColumns * row_end,
-               ElementType::F32};
+  toy.sketch = sketch;
+  const int32_t ended = sketch.rows + (length - sketch.tokens() - 1) / kToyColumns;
+  toy.shape = {rows, d, vocabulary, longest + length + ended * row_end, ElementType::F32};
   auto fill = [&](auto& values, size_t count, double scale) {
     values.resize(count);
     for (auto& value : values) value = normal(random) * scale;
@@ -85,6 +91,10 @@ class ToyTransformer final : public Transformer {
     for (int32_t row = 0; row < rows; ++row) {
       const int32_t cached = input.cached[row];
       if (cached + count > max_length) throw std::runtime_error("past the end of the cache");
+      const int32_t offset = input.offsets.empty() ? 0 : input.offsets[row];
+      if (cached + count + offset > max_length) {
+        throw std::runtime_error("past the end of the rotary table");
+      }
       float* cache = cache_.data() + size_t(row) * max_length * d;
       std::copy_n(inputs_.begin() + size_t(row) * count * d, count * d, cache + cached * d);
       for (const int32_t law : input.laws) {

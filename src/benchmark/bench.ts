@@ -1,5 +1,6 @@
 import { type Driver, decodeTokens } from '../decoding/driver';
 import { median } from '../median';
+import { imageTokens } from '../model/sequence';
 import type { PassReport } from '../native/addon';
 import {
   type CouplingName,
@@ -108,8 +109,8 @@ export async function bench(model: Subject, options: BenchOptions = {}): Promise
     return model.drive(prompt, resolveOptions(generate, model.manifest), signal);
   };
   const started = performance.now();
-  const { image, denoising } = model.manifest;
-  const length = image.rows * image.columns;
+  const { denoising } = model.manifest;
+  const length = imageTokens(model.manifest);
   const settings = settingsFor(denoising ? ['sjd', 'sjd2'] : ['sjd'], length);
   const drivers = new Map<Setting, Driver>();
   for (const setting of settings) drivers.set(setting, await drive(setting));

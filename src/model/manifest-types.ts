@@ -32,6 +32,8 @@ export interface TemplatePrompt {
   kind: 'template';
   /** Text and special tokens around `{prompt}`; the last token begins the image. */
   template: string;
+  /** Positions of the rotary table before the image, of which a prompt takes the last; its length at most. */
+  length?: number | undefined;
   /** What the second row of guidance reads. */
   unconditional:
     | {
@@ -64,10 +66,19 @@ export interface EmbeddingsPrompt {
   width: number;
 }
 
-/** Tokens that stand between image tokens. */
+/** What an image is besides the tokens of its picture. */
 export interface ManifestSequence {
-  /** Behind the last image token of every row, the same always. */
-  rowEnd: string[];
+  /** Tokens behind the last image token of every row, the same always. */
+  rowEnd?: string[] | undefined;
+  /** A small picture, in image tokens too, that is drawn before the picture and read while that is drawn. */
+  sketch?:
+    | {
+        /** Of tokens. */
+        rows: number;
+        /** Tokens of a row. */
+        columns: number;
+      }
+    | undefined;
 }
 
 /** model.json of a model package, of either version; docs/model-package.md describes it. */
@@ -102,7 +113,7 @@ export interface Manifest {
   image: ImageRaster;
   /** How a prompt becomes tokens. */
   prompt: WordsPrompt | TemplatePrompt | EmbeddingsPrompt;
-  /** What stands between image tokens, if anything does. */
+  /** What else an image is, if anything. */
   sequence?: ManifestSequence | undefined;
   /** Defaults of `generate`. */
   sampler: Required<Omit<SamplerOptions, 'sampler'>>;
@@ -141,6 +152,8 @@ export interface ImageRaster {
   width: number;
   /** In pixels. */
   height: number;
+  /** What makes pixels of the tokens, in a few words; of a model without an image decoder. */
+  decodedBy?: string | undefined;
 }
 
 /** The noise levels that the weights of a model were fine-tuned for. */
@@ -175,8 +188,8 @@ export interface ManifestFiles {
   halfDecoder?: GraphsByRows | undefined;
   /** External data of the graphs. */
   weights: ManifestFile[];
-  /** Tokens to pixels. */
-  imageDecoder: ManifestFile;
+  /** Tokens to pixels; a model whose tokens go elsewhere (`image.decodedBy`) has none. */
+  imageDecoder?: ManifestFile | undefined;
   /** Embeddings. */
   tables: ManifestFile;
   /** In Hugging Face's format; where prompts are text. */

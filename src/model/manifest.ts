@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Manifest } from './manifest-types';
-import { imageInputs } from './sequence';
+import { imageInputs, paddedPrompt } from './sequence';
 
 /** The `format` of what this library reads. */
 export const FORMAT = 'sjd2-model';
@@ -52,8 +52,15 @@ const files = {
   decoder: decoders,
   /** Graphs for the same numbers of rows that compute in fp16, for GPUs. */
   halfDecoder: decoders.optional(),
-  imageDecoder: file,
   tables: file,
+};
+
+const image = {
+  vocabulary: count,
+  rows: count,
+  columns: count,
+  width: extent,
+  height: extent,
 };
 
 /** What both versions have. */
@@ -79,13 +86,6 @@ const common = {
   headSize: count,
   /** Positions that the KV cache holds: prompt and image together. */
   maxLength: count,
-  image: z.strictObject({
-    vocabulary: count,
-    rows: count,
-    columns: count,
-    width: extent,
-    height: extent,
-  }),
   sampler: z.strictObject({
     guidance: z.number().min(GUIDANCE.min).max(GUIDANCE.max),
     temperature: z.number().min(TEMPERATURE.min).max(TEMPERATURE.max),
@@ -122,6 +122,8 @@ const PLACEHOLDER = '{prompt}';
 
 const template = z.strictObject({
   kind: z.literal('template'),
+  /** Positions of the rotary table before the image: a prompt of n ids is read at the last n. */
+  length: count.optional(),
   /** Text and special tokens around the user's words; the last token begins the image. */
   template: z.string().refine((text) => text.split(PLACEHOLDER).length === 2, {
     error: `must hold ${PLACEHOLDER} exactly once`,
@@ -140,8 +142,14 @@ const template = z.strictObject({
 const version1 = z.strictObject({
   ...common,
   version: z.literal(1),
+  image: z.strictObject(image),
   prompt: z.strictObject(words),
-  files: z.strictObject({ ...files, tokenizer: file, weights: file.optional() }),
+  files: z.strictObject({
+    ...files,
+    imageDecoder: file,
+    tokenizer: file,
+    weights: file.optional(),
+  }),
 });
 
 const version2 = z.strictObject({
@@ -149,6 +157,8 @@ const version2 = z.strictObject({
   version: z.literal(2),
   /** Whose checkpoints it was exported from: janus, .. */
   family: z.string().optional(),
+  /** Without an image decoder: what makes pixels of the tokens. */
+  image: z.strictObject({ ...image, decodedBy: z.string().min(1).optional() }),
   prompt: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('words'), ...words }),
     template,
@@ -158,11 +168,14 @@ const version2 = z.strictObject({
   sequence: z
     .strictObject({
       /** Special tokens that the model reads behind the last image token of every row. */
-      rowEnd: z.array(z.string().min(1)).min(1).max(MAX_ROW_END),
+      rowEnd: z.array(z.string().min(1)).min(1).max(MAX_ROW_END).optional(),
+      /** A small picture that the model draws first, and reads while it draws the picture. */
+      sketch: z.strictObject({ rows: count, columns: count }).optional(),
     })
     .optional(),
   files: z.strictObject({
     ...files,
+    imageDecoder: file.optional(),
     tokenizer: file.optional(),
     promptEncoder: file.optional(),
     weights: z.array(file).default([]),
@@ -171,8 +184,7 @@ const version2 = z.strictObject({
 
 /** Positions that every prompt takes. */
 function fixedPrompt(prompt: Manifest['prompt']): number {
-  if (prompt.kind === 'words') return prompt.length + 1;
-  return prompt.kind === 'embeddings' ? prompt.length : 1;
+  return prompt.kind === 'words' ? prompt.length + 1 : Math.max(1, paddedPrompt(prompt));
 }
 
 /** Version 1 in the words of version 2. */
@@ -216,6 +228,13 @@ export const manifestSchema: z.ZodType<Manifest> = z
       embeddings ? 'must be there' : 'must not be: prompts are text',
     );
     must(!(embeddings && m.sequence), 'sequence', 'must not be where prompts are embeddings');
+    must(
+      Boolean(m.files.imageDecoder) !== Boolean(image.decodedBy),
+      'image.decodedBy',
+      m.files.imageDecoder
+        ? 'must not be beside an image decoder'
+        : 'must be without files.imageDecoder',
+    );
     must(
       m.heads % m.kvHeads === 0,
       'heads',

@@ -32,13 +32,17 @@ export async function memoryNeeded(contents: ModelPackage, half: boolean): Promi
   // A growing cache is there twice: as a pass finds it, and as it leaves it.
   const positions = published ? 2 * (imageInputs(manifest) + PROMPT) : manifest.maxLength;
   const element = half || published?.half ? 2 : 4;
-  const decoderFile = files.pathOf(imageDecoder);
-  const decoderBytes = published ? await partBytes(decoderFile) : (await stat(decoderFile)).size;
+  let pixels = 0;
+  if (imageDecoder) {
+    const file = files.pathOf(imageDecoder);
+    pixels = published ? await partBytes(file) : (await stat(file)).size;
+    pixels += image.width * image.height * BYTES_PER_PIXEL;
+  }
   return {
     weights: widened * (await weightBytes(contents)),
     cache: rows * layers * 2 * kvHeads * headSize * positions * element,
     tables: image.vocabulary * hiddenSize * 4,
-    imageDecoder: decoderBytes + image.width * image.height * BYTES_PER_PIXEL,
+    imageDecoder: pixels,
   };
 }
 

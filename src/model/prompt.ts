@@ -32,5 +32,6 @@ export function promptEncoder(tokenizer: TextTokenizer, manifest: Manifest): Pro
   const { prompt } = manifest;
   if (prompt.kind === 'embeddings') throw new Error('Prompts of this kind are never text');
   if (prompt.kind === 'words') return new WordPrompts(tokenizer, prompt);
-  return new TemplatePrompts(tokenizer, prompt, manifest.maxLength - imageInputs(manifest));
+  const room = manifest.maxLength - imageInputs(manifest);
+  return new TemplatePrompts(tokenizer, prompt, Math.min(room, prompt.length ?? room));
 }

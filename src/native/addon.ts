@@ -77,13 +77,14 @@ export interface ModelSettings {
   headSize: number;
   /** Whether generations will have tokens at the ends of rows. */
   rowEnd: boolean;
-  /** Whether they will have a `paddedPrompt`. */
+  /** Whether generations will have a `paddedPrompt`. */
   paddedPrompt: boolean;
   /** Decoder graphs by number of rows: `{ '1': path, '2': path }`. */
   decoders: Record<string, string>;
   /** In place of `decoders`, else empty: a language model and its head as transformers.js has them. */
   languageModel: string;
   head: string;
+  /** Empty for a model without one. */
   imageDecoder: string;
   /** Names of its input and output. */
   imageInput: string;
@@ -114,13 +115,16 @@ export interface GenerationSettings {
   prompt: Float32Array;
   /** [rows] */
   promptLengths: Int32Array;
-  /** The length to which prompts were padded on the left when the model learned, masked there; or 0. */
+  /** Where the image's rows of the rotary table begin, whatever the prompt's length; 0 for behind the prompt. */
   paddedPrompt: number;
   /** [tokens, hidden] input embeddings of what follows the last token of every row of the raster. */
   rowEnd: Float32Array;
-  /** Image tokens to generate. */
+  /** Image tokens to generate, the sketch's among them. */
   length: number;
-  /** Tokens per row of the image raster. */
+  /** What is drawn before the picture; 0 for nothing. */
+  sketchRows: number;
+  sketchColumns: number;
+  /** Tokens per row of the picture's raster. */
   columns: number;
   /** The widest window that will be asked for. */
   capacity: number;
@@ -180,7 +184,7 @@ export interface ModelHandle {
   interrupt(): InterruptHandle;
   /**
    * Makes the image table, the decoder for that many rows, with so many threads inside one operator
-   * (0 lets ONNX Runtime choose), and the image decoder ready. Does nothing for what is loaded.
+   * (0 lets ONNX Runtime choose), and the image decoder, if any, ready. Does nothing for what is loaded.
    */
   load(rows: number, threads: number, interrupt: InterruptHandle): Promise<void>;
   /** Bytes of memory that `generation` would take; for rows and threads that are loaded. */

@@ -1,6 +1,7 @@
 import { type Driver, decodeTokens } from '../decoding/driver';
 import { shown } from '../errors';
 import type { Manifest } from '../model/manifest-types';
+import { imageTokens } from '../model/sequence';
 import {
   COUPLING_NAMES,
   type CouplingName,
@@ -107,7 +108,7 @@ export async function verify(model: Subject, options: VerifyOptions = {}): Promi
   checkFields('options', options, FIELDS);
   const { prompt = 'a red apple', sampler: named, guidance, temperature, topK, topP } = options;
   const { image, denoising } = model.manifest;
-  const length = image.rows * image.columns;
+  const length = imageTokens(model.manifest);
   const images = integer('images', options.images ?? 4, 1, 1000);
   const count = integer('tokens', options.tokens ?? length, 1, length);
   const samples = integer('samples', options.samples ?? 64, 16, 100_000);
