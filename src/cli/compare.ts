@@ -4,6 +4,8 @@ import { contactSheet } from '../image/contact-sheet';
 import type { RgbImage } from '../image/rgb-image';
 import { checkWritable } from '../image/write-whole';
 import type { ImageModel } from '../image-model';
+import { imageTokens } from '../model/sequence';
+import { noPixels } from '../no-pixels';
 import {
   DECODERS,
   type DecoderName,
@@ -72,6 +74,7 @@ async function compare(prompt: string, flags: CompareFlags): Promise<void> {
     await checkWritable([path as string]);
     const model = await loadShown(flags, signal);
     try {
+      if (!model.manifest.files.imageDecoder) throw noPixels(model.manifest);
       const decoders =
         chosen ?? DECODERS.filter((name) => name !== 'sjd2' || model.manifest.denoising);
       const options = { ...generationOptions(flags), signal };
@@ -91,7 +94,7 @@ async function drawAll(
   decoders: readonly DecoderName[],
   options: GenerateOptions,
 ): Promise<Drawing[]> {
-  const total = model.manifest.image.rows * model.manifest.image.columns;
+  const total = imageTokens(model.manifest);
   const progress = createProgress();
   const drawings: Drawing[] = [];
   try {

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { shown } from '../errors';
-import { checkWritable } from '../image/write-whole';
+import { checkWritable, writeWhole } from '../image/write-whole';
 import type { ImageModel, StreamOptions } from '../image-model';
 import { type LoadOptions, loadModel } from '../load-model';
+import { imageTokens } from '../model/sequence';
 import { integer, MAX_COUNT, resolveOptions } from '../options';
 import {
   addGenerationOptions,
@@ -22,6 +23,9 @@ import { type DrawingReport, drawingReport, printJson, runReport, summary } from
 const LONGEST_WORD = 40;
 const MOST_WORDS = 10;
 
+/** Ending of a file that holds the tokens of a picture, for those who make pixels of them elsewhere. */
+const TOKENS = '.json';
+
 interface GenerateFlags extends GenerationFlags, ModelFlags {
   output?: string;
   decoder?: string;
@@ -33,7 +37,10 @@ export function generateCommand(): Command {
   const command = new Command('generate')
     .description('draw a picture')
     .argument('<prompt>', 'what to draw, in quotes')
-    .option('-o, --output <file>', 'the PNG file (default: named after the prompt)')
+    .option(
+      '-o, --output <file>',
+      'the PNG file, or a .json for the tokens (default: named after the prompt)',
+    )
     .option('--decoder <name>', decoderHelp);
   addGenerationOptions(command).option(
     '--count <n>',
@@ -56,12 +63,14 @@ Examples:
 
 async function generate(prompt: string, flags: GenerateFlags): Promise<void> {
   const count = integer('count', flags.count, 1, MAX_COUNT);
-  const paths = outputPaths(flags.output, prompt, count);
+  const wanted = outputPaths(flags.output, prompt, count, ['.png', TOKENS]);
   await interruptible(async (signal) => {
-    await checkWritable(paths);
+    await checkWritable(wanted);
     const options = { ...generationOptions(flags), decoder: flags.decoder, count, signal };
     const model = await loadShown(flags, signal);
     try {
+      const paths = decodes(model) ? wanted : outputPaths(flags.output, prompt, count, [TOKENS]);
+      if (paths !== wanted) await checkWritable(paths);
       await draw(model, prompt, options as StreamOptions, paths, flags.json ?? false);
     } finally {
       await model.dispose();
@@ -100,7 +109,7 @@ async function draw(
   json: boolean,
 ): Promise<void> {
   const decoding = resolveOptions(options, model.manifest);
-  const total = model.manifest.image.rows * model.manifest.image.columns;
+  const total = imageTokens(model.manifest);
   const progress = createProgress();
   const images: Array<{ path: string } & DrawingReport> = [];
   // Pictures are drawn side by side: one bar shows them together.
@@ -122,8 +131,10 @@ async function draw(
         progress.stop();
         shows = false;
         const path = paths[event.image] as string;
-        await event.pixels.save(path);
-        images[event.image] = { path, ...drawingReport(decoding, event.tokens, event.stats) };
+        const report = drawingReport(decoding, event.tokens, event.stats);
+        if (path.toLowerCase().endsWith(TOKENS)) await saveTokens(model, prompt, path, report);
+        else await event.pixels.save(path);
+        images[event.image] = { path, ...report };
         if (!json) console.log(`${path}: ${summary(event.stats)}`);
       }
     }
@@ -131,6 +142,25 @@ async function draw(
     progress.stop();
   }
   if (json) printJson({ ...runReport(model, prompt), images });
+  else if (!decodes(model))
+    console.log(`Tokens for ${shown(model.manifest.image.decodedBy ?? '')}`);
+}
+
+function decodes({ manifest }: ImageModel): boolean {
+  return manifest.files.imageDecoder !== undefined;
+}
+
+/** `tokens` are in the order drawn: the sketch's, then the picture's, whose grids are beside them. */
+async function saveTokens(
+  model: ImageModel,
+  prompt: string,
+  path: string,
+  drawing: DrawingReport,
+): Promise<void> {
+  const { image, sequence } = model.manifest;
+  const grids = { ...(sequence?.sketch && { sketch: sequence.sketch }), image };
+  const report = { ...runReport(model, prompt), ...grids, ...drawing };
+  await writeWhole(path, Buffer.from(`${JSON.stringify(report)}\n`));
 }
 
 function sum(values: number[]): number {

@@ -122,12 +122,16 @@ async function describeModel(flags: InfoFlags): Promise<Part<Record<string, unkn
     });
     const { manifest, folder } = model;
     await model.dispose();
-    const { image, sampler, denoising } = manifest;
+    const { image, sampler, denoising, sequence } = manifest;
+    const sketch =
+      sequence?.sketch &&
+      `, behind a sketch of ${sequence.sketch.rows} x ${sequence.sketch.columns}`;
     return {
       name: manifest.name,
       folder,
       license: manifest.license,
-      image: `${image.width} x ${image.height} pixels, ${image.rows} x ${image.columns} tokens of ${image.vocabulary}`,
+      image: `${image.width} x ${image.height} pixels, ${image.rows} x ${image.columns} tokens of ${image.vocabulary}${sketch ?? ''}`,
+      ...(image.decodedBy && { pixels: `none: tokens for ${image.decodedBy}` }),
       transformer: `${manifest.layers} layers of ${manifest.hiddenSize}, ${manifest.heads} heads`,
       sampler: `guidance ${sampler.guidance}, temperature ${sampler.temperature}, top-k ${sampler.topK}, top-p ${sampler.topP}`,
       denoising: denoising

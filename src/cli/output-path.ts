@@ -7,13 +7,18 @@ const LONGEST_NAME = 40;
 /**
  * The files of `count` pictures: `output` itself for one, else `apple-1.png`, `apple-2.png`, ...
  *
- * @param output what came after -o; left out, the prompt gives the name
- * @throws Sjd2Error `ERR_ARGUMENT` for a name that does not end in .png
+ * @param output what came after -o; left out, the prompt gives the name, and the first ending its end
+ * @throws Sjd2Error `ERR_ARGUMENT` for a name with another ending
  */
-export function outputPaths(output: string | undefined, prompt: string, count: number): string[] {
-  const target = output ?? `${nameFrom(prompt)}.png`;
-  if (path.extname(target).toLowerCase() !== '.png') {
-    throw unexpected('output', 'a file name that ends in .png', target);
+export function outputPaths(
+  output: string | undefined,
+  prompt: string,
+  count: number,
+  endings: readonly string[] = ['.png'],
+): string[] {
+  const target = output ?? `${nameFrom(prompt)}${endings[0]}`;
+  if (!endings.includes(path.extname(target).toLowerCase())) {
+    throw unexpected('output', `a file name that ends in ${endings.join(' or ')}`, target);
   }
   if (count === 1) return [target];
   const { dir, name, ext } = path.parse(target);

@@ -52,7 +52,11 @@ describe('bad usage ends with 2 and one line', () => {
     ['threads', '-1', 'threads to be an integer between 0 and 1024 but received -1'],
     ['threads', 'all', 'received "all"'],
     ['device', 'tpu', 'device to be one of auto, cpu, webgpu, cuda but received "tpu"'],
-    ['output', 'apple.jpg', 'output to be a file name that ends in .png but received "apple.jpg"'],
+    [
+      'output',
+      'apple.jpg',
+      'output to be a file name that ends in .png or .json but received "apple.jpg"',
+    ],
     ['output', '', 'output to be a file name'],
     ['model', '', 'model to be the name of a shipped model or a folder'],
   ])('--%s %j', async (option, value, message) => {
