@@ -23,6 +23,8 @@ from tables_file import write_tables
 from weight_file import WeightFiles
 
 ROWS = {1: "", 2: "_guided"}
+# A pipeline of diffusers, and the folder in it that has an autoregressive transformer, if it has one.
+PIPELINE, TRANSFORMER = "model_index.json", "vision_language_encoder"
 
 
 def parse(arguments=None):
@@ -54,6 +56,10 @@ def parse(arguments=None):
         help="positions of the KV cache that are for the prompt (default 512)",
     )
     options = parser.parse_args(arguments)
+    options.name = options.name or options.folder.resolve().name
+    part = options.folder / TRANSFORMER
+    if (options.folder / PIPELINE).is_file() and (part / "config.json").is_file():
+        options.folder = part
     if not options.family and not (options.folder / "config.json").is_file():
         parser.error(f"{options.folder}: expected a folder with a config.json, or --family")
     if options.prompt_length < 1:
@@ -102,7 +108,7 @@ def write_package(family, writer, options):
     manifest = {
         "format": "sjd2-model",
         "version": 2,
-        "name": options.name or options.folder.resolve().name,
+        "name": options.name,
         "family": family.name,
         "description": f"Exported from a {family.name} checkpoint, {options.dtype}.",
         "license": family.license,

@@ -36,6 +36,7 @@ class Architecture:
     # and a table may then hold any rows (LlamaGen's are two-dimensional).
     rope: str = "position"
     rope_interleaved: bool = False
+    rotated: int | None = None  # of a head, from its first element on; None for all, needs "offset"
     # Which rows get logits: "first", from one row on; "rows", those that an input names. The second is
     # for models with tokens between the image tokens that nothing has to be decided about.
     logits: str = "first"
@@ -54,13 +55,14 @@ class Weights:
     a second graph on the same weight files.
 
     A layer has "attention_norm", "qkv", "output", "feed_forward_norm", "gate_up", "down", and where the
-    model has them "qkv_bias", "query_norm", "query_norm_bias", "key_norm", "key_norm_bias".
+    model has them "qkv_bias", "query_norm", "query_norm_bias", "key_norm", "key_norm_bias", and for norms
+    on what a block adds besides those on what it reads "attention_added_norm", "feed_forward_added_norm".
     """
 
     layers: list[dict[str, Callable]]
     norm: Callable
     head: Callable  # (graph, x, dtype, output): adds the nodes from hidden states to logits
-    cos: np.ndarray  # [positions, head_size / 2]
+    cos: np.ndarray  # [positions, half of what is rotated of a head]
     sin: np.ndarray
     positions: Callable | None = None  # learned position embeddings [max_length, hidden]
 
@@ -90,6 +92,13 @@ def rows_of(graph, x, rows):
         return [x]
     names = [f"{x}_row{row}" for row in range(rows)]
     return graph.node("Split", [x], names, axis=0, num_outputs=rows)
+
+
+def partial(architecture, heads):
+    """How RotaryEmbedding is told that it rotates a part of each of `heads` heads."""
+    if architecture.rotated is None:
+        return {}
+    return {"num_heads": heads, "rotary_embedding_dim": architecture.rotated}
 
 
 class LlamaGraph:
@@ -145,6 +154,7 @@ class LlamaGraph:
                     [parts[kind], shared["index"], shared["cos"], shared["sin"]],
                     domain=MICROSOFT,
                     interleaved=int(a.rope_interleaved),
+                    **partial(a, heads),
                 )
         split = {kind: rows_of(g, part, self.rows) for kind, part in parts.items()}
         cache = [1, a.kv_heads, a.max_length, a.head_size]
@@ -199,6 +209,8 @@ class LlamaGraph:
 
         for kind, block in (("attention", mix), ("feed_forward", feed)):
             added = normed(block(x), kind) if self.a.norm_after else block(normed(x, kind))
+            if f"{kind}_added_norm" in layer:
+                added = normed(added, f"{kind}_added")
             x = self.graph.node("Add", [x, added])
         return x
 

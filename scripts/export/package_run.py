@@ -22,9 +22,13 @@ class Package:
             self.template = PromptTemplate(self.prompt, self.tokenizer)
         self.decoders = {}
         image = self.manifest["image"]
-        self.columns, self.length = image["columns"], image["rows"] * image["columns"]
-        sequence = self.manifest.get("sequence") or {"rowEnd": []}
-        self.row_end = [self.tokenizer.token_to_id(token) for token in sequence["rowEnd"]]
+        sequence = self.manifest.get("sequence", {})
+        self.sketch = sequence.get("sketch", {"rows": 0, "columns": 1})
+        self.columns = image["columns"]
+        self.behind_sketch = self.sketch["rows"] * self.sketch["columns"]
+        self.length = self.behind_sketch + image["rows"] * image["columns"]
+        row_end = sequence.get("rowEnd", [])
+        self.row_end = [self.tokenizer.token_to_id(token) for token in row_end]
 
     def decoder(self, rows):
         if rows not in self.decoders:
@@ -49,14 +53,20 @@ class Package:
     def inputs_before(self, position):
         """Input rows between the prompt and the row whose output is the law of an image position + 1:
         image tokens before `position`, and what stands at the ends of their rows."""
-        return position + position // self.columns * len(self.row_end)
+        return position + self.ended(position) * len(self.row_end)
+
+    def ended(self, position):
+        """Rows of the sketch and of the picture that end before a position."""
+        if position < self.behind_sketch:
+            return position // self.sketch["columns"]
+        return self.sketch["rows"] + (position - self.behind_sketch) // self.columns
 
     def inputs(self, tables, tokens, first):
         """Input rows of image tokens `first` .. and which of them have laws of image positions."""
         rows, laws = [], []
         for position, token in enumerate(tokens, first):
             rows.append(tables["image_embedding"][token])
-            if (position + 1) % self.columns == 0:
+            if self.ended(position + 1) > self.ended(position):
                 rows += [tables["text_embedding"][id] for id in self.row_end]
             laws.append(len(rows) - 1)
         return np.array(rows, np.float32), laws
@@ -78,13 +88,15 @@ class Package:
             for row, prompt in enumerate(prompts):
                 extra = prompt[: len(prompt) - shortest]
                 rows[row, : len(extra)] = extra
-            self.run(rows, [0] * len(prompts))
+            # What the others read may lie anywhere in the rotary table, but not behind its end.
+            self.run(rows, [0] * len(prompts), offsets=[self.offsets.min()] * len(prompts))
         rows = np.stack([prompt[len(prompt) - shortest :] for prompt in prompts])
         return self.run(rows, self.pasts - shortest, shortest - 1)
 
-    def run(self, embeds, pasts, logits=0):
+    def run(self, embeds, pasts, logits=0, offsets=None):
         decoder = self.decoder(len(embeds))
-        return decoder.run(np.asarray(embeds, np.float32), pasts, logits, self.offsets)
+        offsets = self.offsets if offsets is None else offsets
+        return decoder.run(np.asarray(embeds, np.float32), pasts, logits, offsets)
 
     def feed(self, tokens, first):
         """Feed image tokens at positions `first` ..; the laws of the positions after each, [R, n, V]."""

@@ -2,7 +2,13 @@
 
 import numpy as np
 import torch
-from transformers import JanusVQVAEConfig, PreTrainedTokenizerFast
+from transformers import (
+    AutoTokenizer,
+    GlmImageImageProcessorPil,
+    GlmImageProcessor,
+    JanusVQVAEConfig,
+    PreTrainedTokenizerFast,
+)
 from transformers.models.janus.modeling_janus import JanusVQVAE, JanusVQVAEDecoder
 
 
@@ -267,10 +273,73 @@ class LlamaGen:
         return model.decoder(model.post_quant_conv(codes))[0].numpy()
 
 
+class GlmImage:
+    """transformers' GlmImageForConditionalGeneration; prompts and grids by its own processor, as
+    GlmImagePipeline of diffusers asks for them, positions by the class. Greedy tokens are those of
+    `generate`, which may draw image tokens and in the end the end token."""
+
+    size = 192  # pixels
+
+    def __init__(self, folder, model):
+        self.model = model
+        tokenizer = AutoTokenizer.from_pretrained(folder / "processor")
+        template = (folder / "processor" / "chat_template.jinja").read_text()
+        images = GlmImageImageProcessorPil()
+        self.processor = GlmImageProcessor(images, tokenizer, chat_template=template)
+        self.vocabulary = model.config.vq_config.num_embeddings
+
+    def inputs(self, text):
+        message = {"role": "user", "content": [{"type": "text", "text": text}]}
+        return self.processor.apply_chat_template(
+            [message],
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            processor_kwargs={"target_h": self.size, "target_w": self.size},
+        )
+
+    def prompts(self, text):
+        self.grids = self.inputs(text)["image_grid_thw"]
+        return [self.inputs(words)["input_ids"][0].tolist() for words in (text, "")]
+
+    def logits(self, prompts, tokens):
+        rows = []
+        for prompt in prompts:
+            ids = torch.tensor([prompt])
+            first = self.model(ids, image_grid_thw=self.grids, use_cache=True)
+            others = self.model(
+                torch.tensor([tokens[:-1]]), past_key_values=first.past_key_values, use_cache=True
+            )
+            logits = torch.cat([first.logits[0, -1:], others.logits[0]])
+            rows.append(logits[:, : self.vocabulary].numpy())
+        return np.stack(rows)
+
+    def greedy(self, text, guidance):
+        assert guidance == 1, "the authors draw without"
+        inputs = self.inputs(text)
+        length = inputs["image_grid_thw"].prod(-1).sum().item()
+        begin = inputs["input_ids"].shape[1]
+        image, end = list(range(self.vocabulary)), [self.model.config.image_end_token_id]
+        found = self.model.generate(
+            **inputs,
+            prefix_allowed_tokens_fn=lambda _, ids: image if len(ids) - begin < length else end,
+            do_sample=False,
+            max_new_tokens=length + 1,
+        )
+        drawn = found[0, begin:].tolist()
+        assert drawn[length:] == end
+        return drawn[:length]
+
+    def pixels(self, tokens):
+        """A diffusion model makes them, which is no part of the class."""
+        return None
+
+
 REFERENCES = {
     "janus": Janus,
     "lumina-mgpt": Lumina,
     "anole": Anole,
     "emu3": Emu3,
     "llamagen": LlamaGen,
+    "glm-image": GlmImage,
 }

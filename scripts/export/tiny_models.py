@@ -17,6 +17,11 @@ from transformers import (
     Emu3ForConditionalGeneration,
     Emu3TextConfig,
     Emu3VQVAEConfig,
+    GlmImageConfig,
+    GlmImageForConditionalGeneration,
+    GlmImageTextConfig,
+    GlmImageVisionConfig,
+    GlmImageVQVAEConfig,
     JanusConfig,
     JanusForConditionalGeneration,
     JanusVisionConfig,
@@ -194,6 +199,11 @@ def anole(folder):
     return chameleon(folder, swin=True)
 
 
+# A source picture's tokens stand in place of its one; a user's words stand alone.
+GLM_TEMPLATE = """{% for message in messages %}{% for part in message.content %}
+{%- if part.type == 'image' %}<|dit_token_64|><|image|><|dit_token_65|>{% else %}{{ part.text }}{% endif %}
+{%- endfor %}{% endfor %}"""
+
 EMU3_SPECIAL = ["<|endoftext|>", "<|extra_200|>", "<|extra_201|>", "<|extra_203|>", "<|extra_204|>"]
 EMU3_SPECIAL += ["<|image start|>", "<|image token|>", "<|image end|>", "<image>"]
 
@@ -250,15 +260,64 @@ def llamagen(folder, hidden=32, layers=2, vocabulary=64, side=6):
     return model
 
 
+def glm_image(folder, hidden=32, layers=2, vocabulary=64):
+    """A pipeline's folder, as diffusers has them: weights and processor in folders of their own."""
+    image = [f"<|dit_token_{id}|>" for id in range(vocabulary + 2)]
+    pad, picture, sop, eop = "<|endoftext|>", "<|image|>", "<sop>", "<eop>"
+    processor = folder / "processor"
+    processor.mkdir()
+    words = write_tokenizer(processor, [*image, pad, picture, sop, eop], 512, None)
+    begin, end = image[vocabulary:]
+    tokens = {"bos_token": begin, "eos_token": end, "pad_token": pad}
+    tokens |= {"image_token": picture, "grid_bos_token": sop, "grid_eos_token": eop}
+    (processor / "tokenizer_config.json").write_text(json.dumps(tokens))
+    (processor / "chat_template.jinja").write_text(GLM_TEMPLATE)
+    text = GlmImageTextConfig(
+        **llama_shape(hidden, layers),
+        head_dim=32,
+        vocab_size=512,
+        vision_vocab_size=vocabulary + 8,
+        pad_token_id=words[pad],
+        eos_token_id=words[end],
+        rope_parameters={
+            "rope_type": "default",
+            "rope_theta": 10000.0,
+            "partial_rotary_factor": 0.5,
+            "mrope_section": [2, 3, 3],
+        },
+    )
+    vision = GlmImageVisionConfig(
+        depth=1, hidden_size=32, num_heads=2, image_size=64, patch_size=16, intermediate_size=32
+    )
+    vq = GlmImageVQVAEConfig(embed_dim=8, num_embeddings=vocabulary, latent_channels=32)
+    config = GlmImageConfig(
+        text_config=text,
+        vision_config=vision,
+        vq_config=vq,
+        image_token_id=words[picture],
+        image_start_token_id=words[begin],
+        image_end_token_id=words[end],
+    )
+    torch.manual_seed(4)
+    model = sharpen(GlmImageForConditionalGeneration(config), "visual")
+    sampler = {"do_sample": True, "temperature": 0.9, "top_p": 0.75, "top_k": vocabulary + 8}
+    model.generation_config.update(**sampler)
+    model.save_pretrained(folder / "vision_language_encoder")
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": "GlmImagePipeline"}))
+    return model
+
+
 TINY = {
     "janus": janus,
     "lumina-mgpt": lumina,
     "anole": anole,
     "emu3": emu3,
     "llamagen": llamagen,
+    "glm-image": glm_image,
 }
 # What export.py is told of those whose size is not in their config.
 IMAGE_SIZE = {name: ["--image-size", "12"] for name in ("lumina-mgpt", "anole", "emu3", "llamagen")}
+IMAGE_SIZE["glm-image"] = ["--image-size", "192"]
 
 
 def main():

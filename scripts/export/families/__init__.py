@@ -2,10 +2,11 @@
 
 from families.chameleon import Anole, Lumina
 from families.emu3 import Emu3
+from families.glm_image import GlmImage
 from families.janus import Janus
 from families.llamagen import LlamaGen
 
-FAMILIES = {family.name: family for family in (Janus, Lumina, Anole, Emu3, LlamaGen)}
+FAMILIES = {family.name: family for family in (Janus, Lumina, Anole, Emu3, LlamaGen, GlmImage)}
 
 
 def find(config, name=None):

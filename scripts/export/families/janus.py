@@ -9,13 +9,13 @@ deepseek-ai/Janus. Folders of transformers' layout and of the authors' own (janu
 import json
 
 import torch
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from torch import nn
 from transformers import JanusConfig
 from transformers.models.janus.modeling_janus import JanusVQVAE, JanusVQVAEAlignerMLP
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from families import janus_authors, llama
+from families.chat_template import chat
 from families.family import (
     ROWS,
     Family,
@@ -110,37 +110,12 @@ class Janus(Family):
 
     def prompt(self):
         path = self.tokenizer()
+        words = chat([] if self.by_authors else [self.folder], default=TEMPLATE)
         return {
             "kind": "template",
-            "template": check_template(path, special_prefix(path) + self.chat() + BEGIN),
+            "template": check_template(path, special_prefix(path) + words + BEGIN),
             "unconditional": {"kind": "pad", "token": PAD},
         }
-
-    def chat(self):
-        """The folder's chat template around a user's words, or the authors'."""
-        if self.by_authors:
-            return TEMPLATE
-        for name, key in (
-            ("chat_template.jinja", None),
-            ("chat_template.json", "chat_template"),
-            ("processor_config.json", "chat_template"),
-            ("tokenizer_config.json", "chat_template"),
-        ):
-            path = self.folder / name
-            if not path.exists():
-                continue
-            text = path.read_text(encoding="utf8")
-            template = json.loads(text).get(key) if key else text
-            if isinstance(template, str):
-                message = {"role": "user", "content": [{"type": "text", "text": "{prompt}"}]}
-                environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-                rendered = environment.from_string(template).render(
-                    messages=[message], add_generation_prompt=True, bos_token="", eos_token=""
-                )
-                if rendered.count("{prompt}") != 1:
-                    raise SystemExit(f"{path}: the chat template does not show the user's words")
-                return rendered
-        return TEMPLATE
 
     @torch.no_grad()
     def image_embedding(self):
