@@ -69,6 +69,13 @@ def refused(root, expected, *flags, out="refused", **where):
     raise AssertionError(f"expected an error that says {expected!r}")
 
 
+def taught(folder):
+    """The model of a folder as finetune.py has it."""
+    needed = [str(part) for part in ("--model", folder, "--data", folder, "--out", folder)]
+    family = finetune.find_family(finetune.parse(needed))
+    return TEACHABLE[family.name](folder, family, Levels()).eval()
+
+
 def tensors(folder):
     return load_file(folder / "model.safetensors"), load_file(folder / "sjd2.safetensors")
 
@@ -146,7 +153,7 @@ def check_refusals(root):
 @torch.no_grad()
 def check_parity(root, package):
     """What learnt computes what the package computes: prompts of two lengths, one batch."""
-    model = TEACHABLE["janus"](root / "whole/model", Levels()).eval()
+    model = taught(root / "whole/model")
     prompts = Prompts(package.manifest["prompt"], package.folder / "tokenizer.json", 512)
     ids = [prompts.template.ids(caption) for caption in CAPTIONS[:2]]
     assert len(ids[0]) != len(ids[1])
@@ -167,7 +174,7 @@ def check_parity(root, package):
 def check_simulation(root):
     """A window of one commits a token a pass. A model that says the same whatever it reads stays with its
     first drafts: noise comes in and one token is final, then the drafts and one token more."""
-    model = TEACHABLE["janus"](root / "whole/model", Levels()).eval()
+    model = taught(root / "whole/model")
     length, vocabulary = 36, len(model.table)
     generator = torch.Generator().manual_seed(1)
     fixed = torch.randn(2, length, vocabulary, generator=generator)

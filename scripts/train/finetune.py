@@ -34,7 +34,7 @@ from passes import Laws, tokens_per_pass
 from public_models import TEACHABLE
 from published_weights import Checkpoint
 from run_log import RunLog
-from teaching import Progress, choose_parameters, merge_lora, new_optimisers, new_schedules
+from teaching import Progress, add_lora, choose_parameters, new_optimisers, new_schedules
 
 # Noise-to-signal ratios of noise.py are for 256 channels; a token shows through more noise in more of them.
 CHANNELS = 256
@@ -210,6 +210,7 @@ class Run:
     model: torch.nn.Module
     data: CaptionTokens
     recipe: dict
+    lora: object
     trained: dict
     optimisers: list
     schedules: list
@@ -226,7 +227,7 @@ def prepare(options, accelerator, say):
     prompts = Prompts(family.prompt(), family.tokenizer(), options.prompt_length)
     ids = [caption_ids(folder, prompts) for folder in folders]
     torch.manual_seed(options.seed)
-    model = TEACHABLE[family.name](options.model, levels).to(precision.DEVICE)
+    model = TEACHABLE[family.name](options.model, family, levels).to(precision.DEVICE)
     taught_folder.restore(options.model, model, levels)
     options.out.mkdir(parents=True, exist_ok=True)
     # One process makes what the others then find.
@@ -237,14 +238,15 @@ def prepare(options, accelerator, say):
         ]
     data = CaptionTokens(prompts, *zip(ids, tokens), options.uncaptioned, options.seed)
     options.steps = options.steps or max(1, round(options.epochs * len(folders[0]) / options.batch))
-    trained = choose_parameters(model, options.lora)
+    lora = add_lora(model, options.lora) if options.lora else None
+    trained = choose_parameters(model, lora)
     if options.gradient_checkpointing:
         model.language_model().gradient_checkpointing_enable({"use_reentrant": False})
     optimisers = new_optimisers(model, trained, options)
     schedules = new_schedules(optimisers, options)
     recipe = {name: plain(getattr(options, name)) for name in RECIPE}
     progress = Progress(options.out, recipe, trained, optimisers, schedules)
-    return Run(family, levels, model, data, recipe, trained, optimisers, schedules, progress)
+    return Run(family, levels, model, data, recipe, lora, trained, optimisers, schedules, progress)
 
 
 def update(run):
@@ -291,8 +293,8 @@ def train(options, accelerator):
             run.progress.save(step, log.seconds())
             saved = log.seconds()
     if step == options.steps and first:
-        if options.lora:
-            merge_lora(run.model)
+        if run.lora:
+            run.lora.merge_and_unload()
         result = options.out / "model"
         taught_folder.write(result, options.model, run.model, run.levels, run.recipe)
         say(f"{result}: python scripts/export/export.py {result} --out PACKAGE")

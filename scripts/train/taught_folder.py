@@ -41,7 +41,7 @@ def restore(source, model, levels):
 
 def write(out, source, model, levels, facts):
     with FolderWriter(out) as writer:
-        model.network.save_pretrained(writer.folder)
+        model.save(writer.folder)
         copy_what_is_no_weight(source, writer.folder)
         if levels:
             tables = {

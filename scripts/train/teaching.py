@@ -1,7 +1,7 @@
 """What of a public model learns, with which optimisers, and how it is kept between runs."""
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, LoraModel
 from transformers import get_scheduler
 
 import precision
@@ -12,25 +12,25 @@ MUON_RATE = 10
 
 
 def add_lora(model, rank):
+    """Puts matrices of low rank into the transformer, beside its own; `merge_and_unload` of what comes back
+    makes one of both."""
     config = LoraConfig(
         r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=list(model.linear_maps)
     )
-    model.set_language_model(get_peft_model(model.language_model(), config))
-
-
-def merge_lora(model):
-    model.set_language_model(model.language_model().merge_and_unload())
+    return LoraModel(model.language_model(), config, "default")
 
 
 def choose_parameters(model, lora):
-    """The transformer and its head, or matrices of low rank beside the transformer's; and the timestep
-    table. Without noise all that draws images: both embeddings too."""
+    """The transformer and its head, or the matrices of low rank that are in it; and the timestep table.
+    Without noise all that draws images: both embeddings too."""
     model.requires_grad_(False)
     if lora:
-        add_lora(model, lora)
+        for name, parameter in model.language_model().named_parameters():
+            parameter.requires_grad_("lora_" in name)
     else:
-        for module in [model.language_model(), *model.head_parts()]:
+        for module in [*model.transformer_parts(), *model.head_parts()]:
             module.requires_grad_(True)
+        # Last: a head may share its weight with the embedding, and then stays with it.
         model.text_embedding().requires_grad_(not model.frozen)
         for module in model.image_parts():
             module.requires_grad_(not model.frozen)

@@ -8,10 +8,8 @@ from public_models.public_model import PublicModel, load
 
 
 class Janus(PublicModel):
-    def __init__(self, folder, levels):
-        network = load(JanusForConditionalGeneration, folder)
-        self.vocabulary = network.config.vq_config.num_embeddings
-        super().__init__(network, levels)
+    def __init__(self, folder, family, levels):
+        super().__init__(load(JanusForConditionalGeneration, folder), family, levels)
 
     def embed(self, tokens):
         return self.network.prepare_embeddings_for_image_generation(tokens)
@@ -24,9 +22,6 @@ class Janus(PublicModel):
 
     def language_model(self):
         return self.network.model.language_model
-
-    def set_language_model(self, module):
-        self.network.model.language_model = module
 
     def head(self, hidden):
         return self.network.model.generation_head(hidden)
