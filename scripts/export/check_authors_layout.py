@@ -171,6 +171,7 @@ def check_refusals(root, folder):
 
 @torch.no_grad()
 def main():
+    torch.set_num_threads(1)  # there is too little to share, and threads wait for each other
     torch.backends.nnpack.set_flags(False)
     transformers.utils.logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder:

@@ -178,10 +178,12 @@ def chameleon(folder, swin=False, authors=False, side=12, hidden=32, layers=2, v
     )
     torch.manual_seed(2)
     model = sharpen(ChameleonForConditionalGeneration(config), "vqmodel")
+    images = sharpen(model.model.vqmodel, "post_quant_conv")
+    pixels = Vqgan(vq, side // 2, side // 2)
+    images.post_quant_conv.load_state_dict(pixels.post_quant_conv.state_dict())
     model.save_pretrained(folder)
-    # Meta's vqgan.ckpt, of which the class has no decoder.
-    vqgan = Vqgan(vq, side // 2, side // 2)
-    state = {**vqgan.state_dict(), "quantize.embedding.weight": torch.randn(vocabulary, 8)}
+    # Meta's vqgan.ckpt: the class has no decoder.
+    state = {**pixels.state_dict(), **images.state_dict()}
     torch.save({"state_dict": state}, folder / "vqgan.ckpt")
     if authors:
         file = folder / "config.json"

@@ -3,10 +3,11 @@
 python scripts/train/finetune.py --model FOLDER --data IMAGES --out RUN [--lora 16]
 python scripts/export/export.py RUN/model --out PACKAGE
 
-FOLDER is a Hugging Face checkpoint (Janus, Janus-Pro), IMAGES a folder with metadata.jsonl or a .txt beside every
-image. RUN gets log.jsonl, checkpoint.pt and, when all steps are done, model/. The same command goes on where an
-earlier one stopped. Defaults are the paper's (arXiv 2510.08994): AdamW, learning rate 2e-5, 64 images a step, 6
-epochs. Several GPUs: accelerate launch scripts/train/finetune.py ... See docs/finetuning.md.
+FOLDER is a Hugging Face checkpoint (Janus, Lumina-mGPT, Anole, Emu3), IMAGES a folder with metadata.jsonl or a .txt
+beside every image. RUN gets log.jsonl, checkpoint.pt and, when all steps are done, model/. The same command goes on
+where an earlier one stopped. Defaults are the paper's (arXiv 2510.08994): AdamW, learning rate 2e-5, 64 images a
+step, 6 epochs; docs/finetuning.md says where the rest differs. Several GPUs: accelerate launch
+scripts/train/finetune.py ...
 """
 
 import argparse
@@ -39,8 +40,8 @@ from teaching import Progress, add_lora, choose_parameters, new_optimisers, new_
 # Noise-to-signal ratios of noise.py are for 256 channels; a token shows through more noise in more of them.
 CHANNELS = 256
 # What an interrupted run may not change its mind about.
-RECIPE = """model data validation steps batch lr schedule warm_up muon lora noise blind drafts levels uncaptioned
-seed""".split()
+RECIPE = """model data validation image_size image_tokenizer steps batch lr schedule warm_up muon lora noise blind
+drafts levels uncaptioned seed""".split()
 
 
 def share(text):
@@ -54,6 +55,13 @@ def count(text):
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a number of at least 1 but received {text}")
+    return value
+
+
+def any_count(text):
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0 but received {text}")
     return value
 
 
@@ -93,12 +101,19 @@ def parse(arguments=None):
     add("--levels", type=count, default=8, help="of noise; default 8")
     add("--uncaptioned", type=share, default=0.1, help="share without caption; default 0.1")
     add("--prompt-length", type=count, default=512, help="most tokens of a prompt; default 512")
+    add("--image-size", type=count, help="pixels on a side; default the authors'")
+    add("--image-tokenizer", type=Path, help="its weights, where FOLDER has none; as export.py's")
     add("--precision", choices=["auto", "bf16", "fp32"], default="auto")
     add("--gradient-checkpointing", action="store_true", help="less memory, a third more time")
     add("--guidance", type=positive, help="of the simulated passes; default the family's")
     add("--window", type=count, default=32, help="of the simulated passes; default 32")
     add("--evaluate", type=count, default=500, help="steps between evaluations; default 500")
-    add("--evaluate-images", type=count, default=4, help="images of simulated passes; default 4")
+    add(
+        "--evaluate-images",
+        type=any_count,
+        default=4,
+        help="of simulated passes; default 4; 0: none",
+    )
     add("--log", type=count, default=10, help="steps between progress lines; default 10")
     add("--save-minutes", type=positive, default=10, help="between checkpoints; default 10")
     add("--stop-after", type=count, help="steps of this call; the same command then goes on")
@@ -193,6 +208,8 @@ def step_gradients(run, options, step):
 def evaluate(run, options):
     model, data, levels = run.model, run.data, run.levels
     values = validation_losses(model, data, levels, options.at_once or 32)
+    if not options.evaluate_images:
+        return values
     prompts, tokens = data.validation(data.valid, options.evaluate_images)
     guidance = options.guidance or run.family.sampler["guidance"]
     laws = Laws(model, prompts, data.prompts.unconditional_for(prompts), guidance)

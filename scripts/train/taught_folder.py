@@ -25,6 +25,16 @@ def copy_what_is_no_weight(source, folder):
             shutil.copyfile(path, folder / path.name)
 
 
+def keep_architectures(source, folder):
+    """Which class a checkpoint is for, as its authors said: the exporter tells families by it, and
+    transformers writes its own."""
+    before = json.loads((source / "config.json").read_text(encoding="utf8"))
+    path = folder / "config.json"
+    after = json.loads(path.read_text(encoding="utf8"))
+    after["architectures"] = before.get("architectures")
+    path.write_text(json.dumps(after, indent=2) + "\n", encoding="utf8")
+
+
 def restore(source, model, levels):
     """A folder that was taught before brings its timestep table; the embedding and its statistics are as
     they were, since they do not move."""
@@ -42,6 +52,7 @@ def restore(source, model, levels):
 def write(out, source, model, levels, facts):
     with FolderWriter(out) as writer:
         model.save(writer.folder)
+        keep_architectures(source, writer.folder)
         copy_what_is_no_weight(source, writer.folder)
         if levels:
             tables = {

@@ -35,6 +35,8 @@ class Family(ABC):
 
     # What a family sets: image tokens that the head knows; tokens and pixels on a side of the picture.
     vocabulary = rows = side = 0
+    # Ids of the image tokens, in the codebook's order, where they are among those of text.
+    ids = None
 
     def image(self):
         """The manifest's `image`."""

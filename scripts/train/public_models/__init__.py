@@ -1,5 +1,7 @@
-"""Public classes that finetune.py can teach: one module each, by the name of the exporter's family."""
+"""Public classes that finetune.py can teach, by the names of the exporter's families."""
 
+from public_models.chameleon import Chameleon
+from public_models.emu3 import Emu3
 from public_models.janus import Janus
 
-TEACHABLE = {"janus": Janus}
+TEACHABLE = {"janus": Janus, "lumina-mgpt": Chameleon, "anole": Chameleon, "emu3": Emu3}

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 from torch import nn
+from transformers.utils import logging
 
 NOTHING = -1
 
@@ -18,7 +19,10 @@ NOTHING = -1
 def load(kind, folder, elsewhere=()):
     """A model of a public class in fp32, of which weights whose names begin with `elsewhere` may be missing; the
     class would fill in what a folder lacks with random numbers."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # its table of missing weights is said better below
     network, info = kind.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    logging.set_verbosity(verbosity)
     missing = [name for name in info["missing_keys"] if not name.startswith(tuple(elsewhere))]
     for what, names in (
         ("lacks weights", missing),
@@ -50,7 +54,8 @@ class PublicModel(nn.Module, ABC):
         super().__init__()
         self.network = network
         self.vocabulary, self.columns = family.vocabulary, family.image()["columns"]
-        self.register_buffer("row_end", torch.tensor(row_end_ids(family)), persistent=False)
+        for name, ids in (("ids", family.ids or []), ("row_end", row_end_ids(family))):
+            self.register_buffer(name, torch.tensor(ids, dtype=torch.long), persistent=False)
         self.frozen = levels is not None
         table = self.embed_all()
         self.register_buffer("table", table, persistent=False)
