@@ -10,8 +10,8 @@ const matrix = join(here, 'matrix', 'node_modules');
 const node = (folder, name) => ({ home: join(folder, name), command: [join('bin', 'node')] });
 export const RUNTIMES = {
   node20: node(TOOLS, 'node20'),
-  node22: node(matrix, 'node22'),
-  node24: node(matrix, 'node24'),
+  node22: node(TOOLS, 'node22'),
+  node24: node(TOOLS, 'node24'),
   node26: node(matrix, 'node26'),
   bun: { home: join(matrix, '@oven', 'bun-linux-x64'), command: [join('bin', 'bun')] },
   deno: { home: join(matrix, '@deno', 'linux-x64-glibc'), command: ['deno', 'run', '-A'] },
@@ -57,9 +57,9 @@ const yarn4 = {
 };
 const pnpm10 = pnpm(join(TOOLS, 'pnpm10'), join('bin', 'pnpm.cjs'), false, 'node20');
 
-/** What CI tries, with nothing newer than the oldest Node.js: the npm that runs us is there already. */
+/** What CI tries: the npm that runs us, which is there already, on each Node.js, and the others on the oldest. */
 export const FEW = {
-  npm: npm(dirname(dirname(process.env.npm_execpath ?? '')), 'node20'),
+  npm: npm(dirname(dirname(process.env.npm_execpath ?? '')), 'node20', 'node22', 'node24'),
   pnpm: pnpm10,
   'yarn classic': yarn1,
 };
