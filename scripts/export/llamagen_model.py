@@ -1,10 +1,11 @@
 """LlamaGen's transformer in plain torch, from its paper (arXiv 2406.06525) and public code: what the
-exporter is checked with. Prompts are padded on the left to a fixed length and masked there, rotary
-tables are made of complex numbers, and nothing is cached."""
+exporter is checked with, and what finetune.py teaches. Prompts are padded on the left to a fixed length and
+masked there, rotary tables are made of complex numbers, and nothing is cached."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 
 def linear(inputs, outputs):
@@ -53,9 +54,9 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, width, heads):
+    def __init__(self, width, heads, inner):
         super().__init__()
-        self.attention, self.feed_forward = Attention(width, heads), FeedForward(width, 2 * width)
+        self.attention, self.feed_forward = Attention(width, heads), FeedForward(width, inner)
         self.attention_norm, self.ffn_norm = (nn.RMSNorm(width, eps=1e-5) for _ in range(2))
 
     def forward(self, x, rotation, mask):
@@ -64,12 +65,15 @@ class Block(nn.Module):
 
 
 class LlamaGen(nn.Module):
-    def __init__(self, width, layers, heads, vocabulary, features, prompt, side):
+    checkpointing = False  # of gradients
+
+    def __init__(self, width, layers, heads, vocabulary, features, prompt, side, inner=None):
         super().__init__()
         self.prompt, self.side, self.head_size = prompt, side, width // heads
         self.cls_embedding = Captions(features, width, prompt)
         self.tok_embeddings = nn.Embedding(vocabulary, width)
-        self.layers = nn.ModuleList(Block(width, heads) for _ in range(layers))
+        inner = inner or 2 * width
+        self.layers = nn.ModuleList(Block(width, heads, inner) for _ in range(layers))
         self.norm = nn.RMSNorm(width, eps=1e-5)
         self.output = linear(width, vocabulary)
 
@@ -89,11 +93,22 @@ class LlamaGen(nn.Module):
         which the first are padding where `valid` says so."""
         features, valid = features
         x = torch.cat([self.cls_embedding.cap_proj(features), self.tok_embeddings(tokens)], 1)
+        there = torch.ones(x.shape[:2], dtype=torch.bool)
+        there[:, : self.prompt - valid] = False
+        return self.output(self.hidden(x, there))[:, self.prompt - 1 :]
+
+    def hidden(self, x, there, first=0):
+        """Hidden states of input rows [B, S, d] at positions `first` and further on, of which those are seen that
+        are `there` [B, S]."""
         length = x.shape[1]
-        mask = torch.ones(length, length, dtype=torch.bool).tril()
-        mask[:, : self.prompt - valid] = False
-        mask |= torch.eye(length, dtype=torch.bool)
-        rotation = self.rotation()[:length]
+        triangle = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
+        mask = triangle & there[:, None, None] | torch.eye(
+            length, dtype=torch.bool, device=x.device
+        )
+        rotation = self.rotation()[first : first + length].to(x.device)
         for layer in self.layers:
-            x = layer(x, rotation, mask)
-        return self.output(self.norm(x))[:, self.prompt - 1 :]
+            if self.checkpointing and self.training:
+                x = checkpoint(layer, x, rotation, mask, use_reentrant=False)
+            else:
+                x = layer(x, rotation, mask)
+        return self.norm(x)

@@ -9,6 +9,7 @@ from safetensors import safe_open
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 PATTERNS = ("*.safetensors", "pytorch_model*.bin", "*.pt")
+TABLES = "sjd2.safetensors"  # what fine-tuning puts beside weights
 
 
 class TorchFile:
@@ -69,7 +70,8 @@ class Checkpoint:
             return
         for pattern in PATTERNS:
             for file in sorted(source.glob(pattern)):
-                self.add(file)
+                if file.name != TABLES:
+                    self.add(file)
             if self.files:
                 return
         raise SystemExit(f"{source}: expected {' or '.join(PATTERNS)} with weights, found none")

@@ -260,9 +260,10 @@ class LlamaGen:
         middle = {"0": "block_1", "1": "attn_1", "2": "block_2"}
 
         def name(theirs):
-            theirs = theirs.replace("decoder.conv_blocks", "decoder.up").replace(".res.", ".block.")
-            parts = theirs.split(".")
-            if parts[:2] == ["decoder", "mid"]:
+            for half, levels in (("encoder", "down"), ("decoder", "up")):
+                theirs = theirs.replace(f"{half}.conv_blocks", f"{half}.{levels}")
+            parts = theirs.replace(".res.", ".block.").split(".")
+            if parts[1:2] == ["mid"]:
                 parts[2] = middle[parts[2]]
             return ".".join(parts)
 

@@ -251,13 +251,15 @@ def llamagen(folder, hidden=32, layers=2, vocabulary=64, side=6):
     torch.save({"model": model.state_dict()}, folder / "t2i.pt")
     # Janus has LlamaGen's image tokenizer under other names.
     images = JanusVQVAE(JanusVQVAEConfig(num_embeddings=vocabulary, embed_dim=8, **vq)).eval()
-    for block in images.decoder.up:
-        block.res = block.block
-        del block.block
-    images.decoder.conv_blocks = images.decoder.up
-    del images.decoder.up
-    middle = images.decoder.mid
-    images.decoder.mid = torch.nn.ModuleList([middle.block_1, middle.attn_1, middle.block_2])
+    sharpen(images.encoder, "nothing")
+    for half, levels in ((images.encoder, "down"), (images.decoder, "up")):
+        half.conv_blocks = getattr(half, levels)
+        delattr(half, levels)
+        for block in half.conv_blocks:
+            block.res = block.block
+            del block.block
+        middle = half.mid
+        half.mid = torch.nn.ModuleList([middle.block_1, middle.attn_1, middle.block_2])
     torch.save({"model": images.state_dict()}, folder / "vq.pt")
     return model
 

@@ -18,12 +18,8 @@ from public_models.public_model import NOTHING
 AT_A_TIME = 16  # images
 
 
-class Prompts:
-    """Prompt ids [B, P], aligned at their ends, as the family's template makes them."""
-
-    def __init__(self, rule, tokenizer, limit):
-        self.template = PromptTemplate(rule, Tokenizer.from_file(str(tokenizer)))
-        self.limit = limit
+class PackedPrompts:
+    """Prompt ids [B, P], aligned at their ends; subclasses say what `unconditional(ids)` has beside a prompt."""
 
     def pack(self, rows):
         width = max(map(len, rows))
@@ -31,7 +27,30 @@ class Prompts:
 
     def unconditional_for(self, prompts):
         rows = [[id for id in row if id != NOTHING] for row in prompts.tolist()]
-        return self.pack([self.template.unconditional(ids) for ids in rows]).to(prompts.device)
+        return self.pack([self.unconditional(ids) for ids in rows]).to(prompts.device)
+
+
+class Prompts(PackedPrompts):
+    """As the family's template makes them of captions."""
+
+    def __init__(self, rule, tokenizer, limit):
+        self.template = PromptTemplate(rule, Tokenizer.from_file(str(tokenizer)))
+        self.limit = limit
+
+    def of_folder(self, folder):
+        """Ids of all captions of a folder."""
+        found = [self.template.ids(caption) for caption in folder.captions]
+        for path, caption, ids in zip(folder.paths, folder.captions, found):
+            if len(ids) > self.limit:
+                fail(
+                    path,
+                    f"caption: expected at most {self.limit} tokens with the model's template but "
+                    f"{caption[:40]!r} has {len(ids)} (--prompt-length)",
+                )
+        return found
+
+    def unconditional(self, ids):
+        return self.template.unconditional(ids)
 
 
 def image_tokens(folder, model, image, cache, say):
@@ -59,19 +78,6 @@ def image_tokens(folder, model, image, cache, say):
     return torch.from_numpy(tokens.astype(np.int64))
 
 
-def caption_ids(folder, prompts):
-    """Prompt ids of all captions of a folder."""
-    found = [prompts.template.ids(caption) for caption in folder.captions]
-    for path, caption, ids in zip(folder.paths, folder.captions, found):
-        if len(ids) > prompts.limit:
-            fail(
-                path,
-                f"caption: expected at most {prompts.limit} tokens with the model's template but "
-                f"{caption[:40]!r} has {len(ids)} (--prompt-length)",
-            )
-    return found
-
-
 class CaptionTokens:
     def __init__(self, prompts, training, validation, uncaptioned, seed):
         """`training` and `validation` are (prompt ids, tokens [n, N]); `uncaptioned` is the share of
@@ -94,7 +100,7 @@ class CaptionTokens:
         rng = np.random.default_rng([self.seed, step, rank, 1])
         torch.manual_seed(int(rng.integers(2**40)))
         uncaptioned = rng.random(len(chosen)) < self.uncaptioned
-        nothing = self.prompts.template.unconditional
+        nothing = self.prompts.unconditional
         rows = [nothing(ids[i]) if bare else ids[i] for i, bare in zip(chosen, uncaptioned)]
         device = precision.DEVICE
         return self.prompts.pack(rows).to(device), tokens[chosen].to(device)

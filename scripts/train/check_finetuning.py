@@ -26,6 +26,7 @@ from tiny_finetuning import (
 )
 import tiny_models
 from check_taught_families import FAMILIES, check_family
+from check_taught_llamagen import check_llamagen
 from passes import tokens_per_pass
 from public_models import TEACHABLE
 
@@ -92,6 +93,9 @@ def check_refusals(root):
     shutil.copytree(root / "janus", root / "authors")
     (root / "authors/config.json").write_text('{"model_type": "multi_modality"}')
     refused(root, "expected janus, transformers' layout", model="authors")
+    shutil.copytree(root / "janus", root / "wordless")
+    (root / "wordless/tokenizer.json").unlink()
+    refused(root, "tokenizer.json: expected the checkpoint's tokenizer", model="wordless")
     refused(root, "at most 4 tokens", "--prompt-length", 4)
     refused(root, "--noise and --blind: expected at most 1", "--noise", 0.8, "--blind", 0.4)
     refused(root, "--lr: expected a number above 0", "--lr", -1)
@@ -138,6 +142,8 @@ def main():
         for name in FAMILIES:
             check_family(root, name)
             print(f"{name}: passed after {time.monotonic() - start:.0f} s", flush=True)
+        check_llamagen(root)
+        print(f"llamagen: passed after {time.monotonic() - start:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

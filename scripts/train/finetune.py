@@ -3,10 +3,10 @@
 python scripts/train/finetune.py --model FOLDER --data IMAGES --out RUN [--lora 16]
 python scripts/export/export.py RUN/model --out PACKAGE
 
-FOLDER is a Hugging Face checkpoint (Janus, Lumina-mGPT, Anole, Emu3), IMAGES a folder with metadata.jsonl or a .txt
-beside every image. RUN gets log.jsonl, checkpoint.pt and, when all steps are done, model/. The same command goes on
-where an earlier one stopped. Defaults are the paper's (arXiv 2510.08994): AdamW, learning rate 2e-5, 64 images a
-step, 6 epochs; docs/finetuning.md says where the rest differs. Several GPUs: accelerate launch
+FOLDER is a Hugging Face checkpoint (Janus, Lumina-mGPT, Anole, Emu3) or LlamaGen's files, IMAGES a folder with
+metadata.jsonl or a .txt beside every image. RUN gets log.jsonl, checkpoint.pt and, when all steps are done, model/.
+The same command goes on where an earlier one stopped. Defaults are the paper's (arXiv 2510.08994): AdamW, learning
+rate 2e-5, 64 images a step, 6 epochs; docs/finetuning.md says where the rest differs. Several GPUs: accelerate launch
 scripts/train/finetune.py ...
 """
 
@@ -27,8 +27,9 @@ import precision
 import ranks
 import taught_folder
 from caption_folder import CaptionFolder, fail
-from caption_tokens import CaptionTokens, Prompts, caption_ids, image_tokens
+from caption_tokens import CaptionTokens, Prompts, image_tokens
 from families import janus_authors
+from feature_prompts import FeaturePrompts
 from noise import Levels, noisy_inputs, random_segments
 from objective import sequence_loss, validation_losses, with_own_drafts
 from passes import Laws, tokens_per_pass
@@ -40,7 +41,7 @@ from teaching import Progress, add_lora, choose_parameters, new_optimisers, new_
 # Noise-to-signal ratios of noise.py are for 256 channels; a token shows through more noise in more of them.
 CHANNELS = 256
 # What an interrupted run may not change its mind about.
-RECIPE = """model data validation image_size image_tokenizer steps batch lr schedule warm_up muon lora noise blind
+RECIPE = """model family data validation image_size image_tokenizer steps batch lr schedule warm_up muon lora noise blind
 drafts levels uncaptioned seed""".split()
 
 
@@ -80,6 +81,7 @@ def parse(arguments=None):
     add("--model", type=Path, required=True, help="config.json, *.safetensors, tokenizer.json")
     add("--data", type=Path, required=True, help="images with captions")
     add("--out", type=Path, required=True, help="folder of this run")
+    add("--family", choices=sorted(TEACHABLE), help="default: by config.json's model_type")
     add("--validation", type=Path, help="images with captions; default: every 50th of --data")
     add("--epochs", type=positive, default=6, help="default 6")
     add("--steps", type=count, help="instead of --epochs")
@@ -138,23 +140,23 @@ def denoises(options):
 
 def find_family(options):
     """The exporter's family of the folder: it knows prompt, image and sequence."""
-    for name in ("config.json", "tokenizer.json"):
-        if not (options.model / name).is_file():
-            fail(options.model, f"expected a Hugging Face checkpoint with {name}, found none")
-    config = json.loads((options.model / "config.json").read_text(encoding="utf8"))
+    file = options.model / "config.json"
+    if not options.family and not file.is_file():
+        fail(
+            options.model,
+            "expected a Hugging Face checkpoint with config.json, found none (or give --family)",
+        )
+    config = json.loads(file.read_text(encoding="utf8")) if file.is_file() else {}
     if config.get("model_type") == janus_authors.MODEL_TYPE:
         fail(
             options.model / "config.json",
             "model_type: expected janus, transformers' layout (deepseek-community/Janus-Pro-1B), but found"
             f" {janus_authors.MODEL_TYPE}, the authors' (deepseek-ai), which only the exporter reads",
         )
-    family = families.find(config)
+    family = families.find(config, options.family)
     if family.name not in TEACHABLE:
         known = ", ".join(sorted(TEACHABLE))
-        fail(
-            options.model / "config.json",
-            f"model_type: finetune.py knows {known}, and this is {family.name}",
-        )
+        fail(file, f"model_type: finetune.py knows {known}, and this is {family.name}")
     return family(options.model, Checkpoint(options.model), options)
 
 
@@ -241,10 +243,15 @@ def prepare(options, accelerator, say):
     family = find_family(options)
     levels = levels_for(options, family)
     folders = read_folders(options)
-    prompts = Prompts(family.prompt(), family.tokenizer(), options.prompt_length)
-    ids = [caption_ids(folder, prompts) for folder in folders]
+    rule = family.prompt()
+    if rule["kind"] == "embeddings":
+        prompts = FeaturePrompts(rule)
+    else:
+        prompts = Prompts(rule, family.tokenizer(), options.prompt_length)
+    ids = [prompts.of_folder(folder) for folder in folders]
     torch.manual_seed(options.seed)
     model = TEACHABLE[family.name](options.model, family, levels).to(precision.DEVICE)
+    model.prompts = prompts
     taught_folder.restore(options.model, model, levels)
     options.out.mkdir(parents=True, exist_ok=True)
     # One process makes what the others then find.
@@ -258,7 +265,7 @@ def prepare(options, accelerator, say):
     lora = add_lora(model, options.lora) if options.lora else None
     trained = choose_parameters(model, lora)
     if options.gradient_checkpointing:
-        model.language_model().gradient_checkpointing_enable({"use_reentrant": False})
+        model.checkpoint_gradients()
     optimisers = new_optimisers(model, trained, options)
     schedules = new_schedules(optimisers, options)
     recipe = {name: plain(getattr(options, name)) for name in RECIPE}

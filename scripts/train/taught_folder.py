@@ -28,8 +28,10 @@ def copy_what_is_no_weight(source, folder):
 def keep_architectures(source, folder):
     """Which class a checkpoint is for, as its authors said: the exporter tells families by it, and
     transformers writes its own."""
-    before = json.loads((source / "config.json").read_text(encoding="utf8"))
     path = folder / "config.json"
+    if not path.exists():
+        return
+    before = json.loads((source / "config.json").read_text(encoding="utf8"))
     after = json.loads(path.read_text(encoding="utf8"))
     after["architectures"] = before.get("architectures")
     path.write_text(json.dumps(after, indent=2) + "\n", encoding="utf8")

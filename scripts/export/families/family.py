@@ -138,6 +138,8 @@ def check_template(path, template):
 
 
 def require_tokens(path, tokens):
+    if not path.is_file():
+        raise SystemExit(f"{path}: expected the checkpoint's tokenizer, found none")
     tokenizer = Tokenizer.from_file(str(path))
     for token in tokens:
         if tokenizer.token_to_id(token) is None:

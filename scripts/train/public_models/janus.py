@@ -7,6 +7,16 @@ from transformers import JanusForConditionalGeneration
 from public_models.public_model import PublicModel, load
 
 
+@torch.no_grad()
+def nearest_codes(vq, pixels):
+    """Tokens [B, N] of images by a JanusVQVAE. The class decodes codes of length 1 but encodes with those that
+    are stored: here the nearest of the former, as the authors' code has it."""
+    vectors = F.normalize(vq.quant_conv(vq.encoder(pixels)).float(), dim=1)
+    codes = F.normalize(vq.quantize.embedding.weight.float(), dim=1)
+    similar = torch.einsum("bdhw,vd->bhwv", vectors, codes)
+    return similar.argmax(-1).flatten(1)
+
+
 class Janus(PublicModel):
     def __init__(self, folder, family, levels):
         super().__init__(load(JanusForConditionalGeneration, folder), family, levels)
@@ -29,12 +39,5 @@ class Janus(PublicModel):
     def head_parts(self):
         return [self.network.model.generation_head]
 
-    @torch.no_grad()
     def tokenize(self, pixels):
-        # The class decodes codes of length 1 but encodes with those that are stored: here the nearest of the
-        # former, as the authors' code has it.
-        vq = self.network.model.vqmodel
-        vectors = F.normalize(vq.quant_conv(vq.encoder(pixels)).float(), dim=1)
-        codes = F.normalize(vq.quantize.embedding.weight.float(), dim=1)
-        similar = torch.einsum("bdhw,vd->bhwv", vectors, codes)
-        return similar.argmax(-1).flatten(1)
+        return nearest_codes(self.network.model.vqmodel, pixels)

@@ -45,6 +45,7 @@ def row_end_ids(family):
 
 
 class PublicModel(nn.Module, ABC):
+    prompts = None  # what made the ids, for a model whose prompts are no ids of its own
     # Names of the linear maps in the layers, for LoRA.
     linear_maps = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -100,6 +101,10 @@ class PublicModel(nn.Module, ABC):
         """Modules of the transformer without its embedding, which may hold more than that."""
         return [self.language_model().layers, self.language_model().norm]
 
+    def checkpoint_gradients(self):
+        """Activations inside layers are computed again in the backward pass."""
+        self.language_model().gradient_checkpointing_enable({"use_reentrant": False})
+
     def save(self, folder):
         """Writes what `load` reads."""
         self.network.save_pretrained(folder)
@@ -142,11 +147,15 @@ class PublicModel(nn.Module, ABC):
         return run(embeds, there, laws), None
 
     def forward(self, embeds, there, laws):
-        """Inputs [B, S, d], those that are `there`, to logits [B, N, V] behind the places `laws` [N]."""
+        """Inputs [B, S, d], those that are `there`, to logits [B, N, V] behind the places `laws` [N], the first of
+        which is the prompt's end."""
+        return self.head(self.hidden(embeds, there, laws)[:, laws])
+
+    def hidden(self, embeds, there, laws):
+        """Hidden states [B, S, d] of inputs, as `forward` gets them."""
         positions = (there.long().cumsum(1) - 1).clamp_min(0)
         # Without gaps the causal mask is enough, which has the faster kernels.
         mask = None if bool(there.all()) else there.long()
-        hidden = self.language_model()(
+        return self.language_model()(
             inputs_embeds=embeds, attention_mask=mask, position_ids=positions, use_cache=False
         ).last_hidden_state
-        return self.head(hidden[:, laws])
