@@ -6,6 +6,7 @@ import { withPython } from '../python-environment.mjs';
 
 withPython('test:models', (python) => {
   python('a family', 'scripts/export/check_models.py');
+  python('what does not fit', 'scripts/export/check_refusals.py');
   python('the layout of Janus as published', 'scripts/export/check_authors_layout.py');
   python('fine-tuning', 'scripts/train/check_finetuning.py');
 });

@@ -6,23 +6,27 @@ Weights are read and written one at a time, and the package appears under its na
 """
 
 import argparse
-import json
 import shutil
 from pathlib import Path
 
 import numpy as np
+from huggingface_hub.errors import StrictDataclassError
+from tokenizers import Tokenizer
 
 import families
 from denoising import read_denoising
 from published_weights import Checkpoint
 from image_decoder_export import export_image_decoder
+from json_file import read_if_there
 from llama_graph import LlamaGraph
 from package_writer import PackageWriter, entry
 from projection import DTYPES
+from prompt_template import PromptTemplate
 from tables_file import write_tables
 from weight_file import WeightFiles
 
 ROWS = {1: "", 2: "_guided"}
+LONGEST_PROMPT = 2**16
 # A pipeline of diffusers, and the folder in it that has an autoregressive transformer, if it has one.
 PIPELINE, TRANSFORMER = "model_index.json", "vision_language_encoder"
 
@@ -62,8 +66,10 @@ def parse(arguments=None):
         options.folder = part
     if not options.family and not (options.folder / "config.json").is_file():
         parser.error(f"{options.folder}: expected a folder with a config.json, or --family")
-    if options.prompt_length < 1:
-        parser.error(f"--prompt-length: expected at least 1 but received {options.prompt_length}")
+    if not 1 <= options.prompt_length <= LONGEST_PROMPT:
+        parser.error(
+            f"--prompt-length: expected 1 to {LONGEST_PROMPT} but received {options.prompt_length}"
+        )
     return options
 
 
@@ -83,13 +89,36 @@ def write_graphs(family, folder, dtype):
     return {**made, "weights": [entry(path) for path in files.paths]}
 
 
+def check_widths(tables, hidden):
+    for name, (shape, _) in tables.items():
+        if shape[1] != hidden:
+            raise SystemExit(
+                f"{name}: expected rows of {hidden} elements, as config.json says, but found {shape[1]}"
+            )
+
+
+def check_room(prompt, tokenizer, room):
+    """What stands around a user's words, and the unconditional prompt, leave room for a word."""
+    template = PromptTemplate(prompt, Tokenizer.from_file(str(tokenizer)))
+    ids = template.ids("a")
+    least = max(len(ids), len(template.unconditional(ids)))
+    if room < least:
+        raise SystemExit(
+            f"--prompt-length: expected at least {least}, which the template takes, but received {room}"
+        )
+
+
 def write_package(family, writer, options):
     folder = writer.folder
+    prompt, tables = family.prompt(), family.tables()
+    if prompt["kind"] == "template":
+        check_room(prompt, family.tokenizer(), options.prompt_length)
+    check_widths(tables, family.architecture().hidden)
     image = family.image()
     files = write_graphs(family, folder, options.dtype)
     # The engine draws denoising noise and laws in fp32, but a table is as exact as its checkpoint.
     store = np.float32 if options.dtype == "fp32" else np.float16
-    tables = {name: (shape, store, pieces) for name, (shape, pieces) in family.tables().items()}
+    tables = {name: (shape, store, pieces) for name, (shape, pieces) in tables.items()}
     denoising, noise_tables = read_denoising(options.folder, family.architecture().hidden)
     write_tables(folder / "tables.safetensors", {**tables, **noise_tables})
     decoder = family.image_decoder()
@@ -97,7 +126,6 @@ def write_package(family, writer, options):
         export_image_decoder(decoder, image, folder / "image_decoder.onnx")
         files["imageDecoder"] = entry(folder / "image_decoder.onnx")
     files["tables"] = entry(folder / "tables.safetensors")
-    prompt = family.prompt()
     if prompt["kind"] == "embeddings":
         family.prompt_encoder(folder / "prompt_encoder.onnx")
         files["promptEncoder"] = entry(folder / "prompt_encoder.onnx")
@@ -132,9 +160,11 @@ def write_package(family, writer, options):
 
 def export(options):
     file = options.folder / "config.json"
-    config = json.loads(file.read_text(encoding="utf8")) if file.exists() else {}
-    family = families.find(config, options.family)
-    family = family(options.folder, Checkpoint(options.folder), options)
+    family = families.find(read_if_there(file), options.family)
+    try:
+        family = family(options.folder, Checkpoint(options.folder), options)
+    except StrictDataclassError as error:
+        raise SystemExit(f"{file}: {' '.join(str(error).split())}") from None
     with PackageWriter(options.out) as writer:
         write_package(family, writer, options)
 

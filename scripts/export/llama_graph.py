@@ -14,6 +14,7 @@ from onnx import TensorProto
 
 from graph import MICROSOFT, Graph
 from projection import linear
+from published_weights import fits, unfit
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Architecture:
     vocabulary: int  # rows of the head: image tokens only
     max_length: int  # positions of the KV cache
     epsilon: float
+    inner: int | None = None  # width of the feed-forward block, where something says it
     # Of queries and keys, per head: "rms" with one weight for all heads, "layer" (Chameleon's
     # LayerNorm, weight and bias per head), or none.
     qk_norm: str | None = None
@@ -65,6 +67,30 @@ class Weights:
     cos: np.ndarray  # [positions, half of what is rotated of a head]
     sin: np.ndarray
     positions: Callable | None = None  # learned position embeddings [max_length, hidden]
+
+
+def checked(a, name, layer):
+    """A layer whose weights are refused where their shapes are not those of the architecture."""
+    heads, keys = a.heads * a.head_size, (a.heads + 2 * a.kv_heads) * a.head_size
+    shapes = {"qkv": (keys, a.hidden), "qkv_bias": (keys,), "output": (a.hidden, heads)}
+    both = None if a.inner is None else 2 * a.inner
+    shapes |= {"gate_up": (both, a.hidden), "down": (a.hidden, a.inner)}
+    for kind in ("attention", "feed_forward"):
+        shapes |= dict.fromkeys((f"{kind}_norm", f"{kind}_added_norm"), (a.hidden,))
+    return {
+        part: expecting(f"{name}.{part}", shapes[part], weight) if part in shapes else weight
+        for part, weight in layer.items()
+    }
+
+
+def expecting(name, shape, weight):
+    def made():
+        array = weight() if callable(weight) else weight
+        if not fits(array.shape, shape):
+            raise SystemExit(f"{name}: {unfit(array.shape, shape)}")
+        return array
+
+    return made
 
 
 def norm(graph, x, name, weight, epsilon, half):
@@ -196,7 +222,7 @@ class LlamaGraph:
         return linear(g, product, f"layers.{index}.down", layer["down"], self.dtype)
 
     def layer(self, index, x, shared):
-        layer = self.weights.layers[index]
+        layer = checked(self.a, f"layers.{index}", self.weights.layers[index])
 
         def normed(x, kind):
             return self.norm(x, f"layers.{index}.{kind}_norm", layer[f"{kind}_norm"])
@@ -249,7 +275,8 @@ class LlamaGraph:
             x = g.node("Add", [x, g.node("Gather", [table, self.index()])])
         for index in range(a.layers):
             x = self.layer(index, x, shared)
-        x = self.norm(self.select(x), "norm", self.weights.norm)
+        last = expecting("norm", (a.hidden,), self.weights.norm)
+        x = self.norm(self.select(x), "norm", last)
         # Four bits are too few for the laws themselves.
         self.weights.head(g, x, "int8" if self.dtype == "int4" else self.dtype, "logits")
         return g.save(path)

@@ -1,11 +1,12 @@
 """Weights of a published checkpoint, read one at a time: the whole never lies in memory."""
 
 import copy
-import json
 import pickle
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
+
+from json_file import read_object
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 PATTERNS = ("*.safetensors", "pytorch_model*.bin", "*.pt")
@@ -62,7 +63,7 @@ class Checkpoint:
         if index:
             self.files = {
                 name: source / file
-                for name, file in json.loads(index.read_text())["weight_map"].items()
+                for name, file in read_object(index).get("weight_map", {}).items()
             }
             missing = sorted({file.name for file in self.files.values() if not file.exists()})
             if missing:
@@ -82,7 +83,10 @@ class Checkpoint:
     def open(self, file):
         if file not in self.opened:
             stored = file.suffix == ".safetensors"
-            self.opened[file] = safe_open(file, framework="pt") if stored else TorchFile(file)
+            try:
+                self.opened[file] = safe_open(file, framework="pt") if stored else TorchFile(file)
+            except SafetensorError as error:
+                raise SystemExit(f"{file}: expected a whole file of safetensors: {error}") from None
         return self.opened[file]
 
     def renamed(self, stored):
@@ -97,6 +101,12 @@ class Checkpoint:
     def shape(self, name):
         file, name = self.find(name)
         return tuple(file.get_slice(name).get_shape())
+
+    def expect(self, name, shape):
+        """Refuses a weight of another shape; None for any extent."""
+        found = self.shape(name)
+        if not fits(found, shape):
+            raise SystemExit(f"{self.folder}: {name}: {unfit(found, shape)}")
 
     def tensor(self, name):
         """As fp32, whatever it is stored in."""
@@ -130,6 +140,23 @@ class Checkpoint:
         return file, name
 
 
+def fits(shape, wanted):
+    """Whether a shape is the one wanted, where None is any extent."""
+    pairs = zip(shape, wanted)
+    return len(shape) == len(wanted) and all(extent in (None, found) for found, extent in pairs)
+
+
+def unfit(shape, wanted):
+    extents = ", ".join("?" if extent is None else str(extent) for extent in wanted)
+    return f"expected shape [{extents}], as config.json says, but found {list(shape)}"
+
+
 def concatenated(checkpoint, names):
     """A function that makes several Linear weights into one, output after output."""
-    return lambda: torch.cat([checkpoint.tensor(name) for name in names]).numpy()
+
+    def made():
+        for name in names:
+            checkpoint.expect(name, (None, *checkpoint.shape(names[0])[1:]))
+        return torch.cat([checkpoint.tensor(name) for name in names]).numpy()
+
+    return made

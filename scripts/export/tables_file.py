@@ -27,7 +27,9 @@ def write_tables(path, tables):
             for piece in pieces:
                 array = np.ascontiguousarray(piece, dtype)
                 if not np.isfinite(array).all():
-                    raise SystemExit(f"{name}: holds values that are not finite in {dtype}")
+                    raise SystemExit(
+                        f"{name}: holds values that are not finite in {np.dtype(dtype).name}"
+                    )
                 file.write(memoryview(array).cast("B"))
         written = file.tell() - 8 - len(text)
     if written != offset:

@@ -75,7 +75,7 @@ class Chameleon(Family):
                 head_norms=True,
             ),
             norm=lambda: self.checkpoint.read("model.norm.weight"),
-            head=llama.picked_head(self.checkpoint, head, self.ids),
+            head=llama.picked_head(self.checkpoint, head, self.ids, c.hidden_size),
             cos=cos,
             sin=sin,
         )

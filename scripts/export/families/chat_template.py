@@ -1,8 +1,9 @@
 """The chat template of a published folder around a user's words."""
 
-import json
-
+from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from json_file import read_object
 
 FILES = (
     ("chat_template.jinja", None),
@@ -20,8 +21,7 @@ def chat(folders, default, answering=True):
             path = folder / name
             if not path.exists():
                 continue
-            text = path.read_text(encoding="utf8")
-            template = json.loads(text).get(key) if key else text
+            template = read_object(path).get(key) if key else path.read_text(encoding="utf8")
             if isinstance(template, str):
                 return render(path, template, answering)
     return default
@@ -30,9 +30,12 @@ def chat(folders, default, answering=True):
 def render(path, template, answering):
     message = {"role": "user", "content": [{"type": "text", "text": "{prompt}"}]}
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    rendered = environment.from_string(template).render(
-        messages=[message], add_generation_prompt=answering, bos_token="", eos_token=""
-    )
+    try:
+        rendered = environment.from_string(template).render(
+            messages=[message], add_generation_prompt=answering, bos_token="", eos_token=""
+        )
+    except TemplateError as error:
+        raise SystemExit(f"{path}: expected a chat template: {error}") from None
     if rendered.count("{prompt}") != 1:
         raise SystemExit(f"{path}: the chat template does not show the user's words")
     return rendered

@@ -93,7 +93,7 @@ class Emu3(Family):
         return Weights(
             layers=llama.layers(self.checkpoint, self.language, self.text.num_hidden_layers),
             norm=lambda: self.checkpoint.read(f"{self.language}.norm.weight"),
-            head=llama.picked_head(self.checkpoint, head, self.ids),
+            head=llama.picked_head(self.checkpoint, head, self.ids, self.text.hidden_size),
             cos=cos,
             sin=sin,
         )

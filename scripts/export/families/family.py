@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from tokenizers import Tokenizer
 
 ROWS = 4096  # rows of a table that are in memory at a time
+LARGEST_SIDE = 2**14  # pixels that a package's picture may have on a side
 
 
 class Family(ABC):
@@ -76,9 +77,11 @@ class Family(ABC):
 
 def image_side(options, usual, token):
     """Pixels of a square picture's side: --image-size, or the authors'; whole tokens of `token` pixels."""
-    side = options.image_size or usual
-    if side < token or side % token:
-        raise SystemExit(f"--image-size: expected a multiple of {token} but received {side}")
+    side = usual if options.image_size is None else options.image_size
+    if not token <= side <= LARGEST_SIDE or side % token:
+        raise SystemExit(
+            f"--image-size: expected a multiple of {token} up to {LARGEST_SIDE} but received {side}"
+        )
     return side
 
 
@@ -104,9 +107,20 @@ def table(checkpoint, name):
     return shape, pieces()
 
 
+def read_tokenizer(path):
+    if not path.is_file():
+        raise SystemExit(f"{path}: expected the checkpoint's tokenizer, found none")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library throws no other
+        raise SystemExit(
+            f"{path}: expected a tokenizer in Hugging Face's format: {error}"
+        ) from None
+
+
 def special_prefix(path):
     """The tokens that a tokenizer puts before every text (usually one: begin of sentence)."""
-    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer = read_tokenizer(path)
     whole = tokenizer.encode("a").ids
     bare = tokenizer.encode("a", add_special_tokens=False).ids
     extra = len(whole) - len(bare)
@@ -118,7 +132,7 @@ def special_prefix(path):
 def check_template(path, template):
     """The engine reads the text between special tokens piece by piece; a tokenizer that marks the
     beginning of a text only once would give other ids there."""
-    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer = read_tokenizer(path)
     names = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
     longest_first = sorted(map(re.escape, names), key=len, reverse=True)
     filled = template.replace("{prompt}", "a red fox, in the Snow")
@@ -138,9 +152,7 @@ def check_template(path, template):
 
 
 def require_tokens(path, tokens):
-    if not path.is_file():
-        raise SystemExit(f"{path}: expected the checkpoint's tokenizer, found none")
-    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer = read_tokenizer(path)
     for token in tokens:
         if tokenizer.token_to_id(token) is None:
             raise SystemExit(f"{path}: expected the special token {token}, found none")

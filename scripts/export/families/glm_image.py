@@ -12,10 +12,7 @@ differences matter to attention, so every image may begin at the same row of the
 longest prompt.
 """
 
-import json
-
 import torch
-from tokenizers import Tokenizer
 from transformers import GlmImageConfig
 from transformers.models.glm_image.modeling_glm_image import GlmImageTextRotaryEmbedding
 
@@ -25,10 +22,12 @@ from families.family import (
     Family,
     check_template,
     image_side,
+    read_tokenizer,
     require_tokens,
     special_prefix,
     table,
 )
+from json_file import read_if_there, read_object
 from llama_graph import Weights
 
 PIXELS = 32  # of a token's side
@@ -120,10 +119,19 @@ class GlmImage(Family):
         file = self.folder / "generation_config.json"
         if not file.exists():
             return {}
-        given = json.loads(file.read_text(encoding="utf8"))
-        usual = {"temperature": 1, "top_k": 50, "top_p": 1}
-        values = [usual[name] if given.get(name) is None else given[name] for name in usual]
-        return dict(zip(("temperature", "topK", "topP"), values))
+        given, sampler = read_object(file), {}
+        for name, ours, usual, kinds, least, most in (
+            ("temperature", "temperature", 1, (int, float), 0, 100),
+            ("top_k", "topK", 50, (int,), 0, 2**24),
+            ("top_p", "topP", 1, (int, float), 1e-6, 1),
+        ):
+            value = usual if given.get(name) is None else given[name]
+            if type(value) not in kinds or not least <= value <= most:
+                raise SystemExit(
+                    f"{file}: {name}: expected {kinds[-1].__name__} from {least} to {most}, but found {value!r}"
+                )
+            sampler[ours] = value
+        return sampler
 
     def architecture(self):
         return llama.architecture(
@@ -155,7 +163,9 @@ class GlmImage(Family):
         return Weights(
             layers=self.layers(),
             norm=lambda: self.checkpoint.read(f"{TEXT}.norm.weight"),
-            head=llama.picked_head(self.checkpoint, "lm_head.weight", range(self.vocabulary)),
+            head=llama.picked_head(
+                self.checkpoint, "lm_head.weight", range(self.vocabulary), self.text.hidden_size
+            ),
             cos=cos,
             sin=sin,
         )
@@ -176,7 +186,7 @@ class GlmImage(Family):
 
     def begin_token(self):
         id = self.config.image_start_token_id
-        token = Tokenizer.from_file(str(self.tokenizer())).id_to_token(id)
+        token = read_tokenizer(self.tokenizer()).id_to_token(id)
         if token is None:
             raise SystemExit(
                 f"{self.tokenizer()}: expected a token {id}, which begins an image, found none"
@@ -186,8 +196,14 @@ class GlmImage(Family):
     def grid_tokens(self):
         """Around the size of a grid."""
         file = self.beside("tokenizer_config.json")
-        given = json.loads(file.read_text(encoding="utf8")) if file.exists() else {}
-        return given.get("grid_bos_token", "<sop>"), given.get("grid_eos_token", "<eop>")
+        given, tokens = read_if_there(file), []
+        for name, usual in (("grid_bos_token", "<sop>"), ("grid_eos_token", "<eop>")):
+            token = given.get(name, usual)
+            token = token.get("content") if isinstance(token, dict) else token
+            if not isinstance(token, str):
+                raise SystemExit(f"{file}: {name}: expected a token, but found {token!r}")
+            tokens.append(token)
+        return tokens
 
     def prompt(self):
         path = self.tokenizer()

@@ -6,8 +6,6 @@ between the first and the last token) and guidance are those of generation_infer
 deepseek-ai/Janus. Folders of transformers' layout and of the authors' own (janus_authors.py).
 """
 
-import json
-
 import torch
 from torch import nn
 from transformers import JanusConfig
@@ -24,6 +22,7 @@ from families.family import (
     special_prefix,
     table,
 )
+from json_file import read_if_there
 from llama_graph import Weights
 from projection import linear
 
@@ -56,8 +55,7 @@ class Janus(Family):
 
     def __init__(self, folder, checkpoint, options):
         self.folder, self.checkpoint = folder, checkpoint
-        file = folder / "config.json"
-        config = json.loads(file.read_text(encoding="utf8")) if file.exists() else {}
+        config = read_if_there(folder / "config.json")
         self.by_authors = config.get("model_type") == janus_authors.MODEL_TYPE
         if self.by_authors:
             janus_authors.check_chat(folder)

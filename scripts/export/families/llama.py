@@ -25,6 +25,7 @@ def architecture(config, vocabulary, max_length, **others):
         vocabulary=vocabulary,
         max_length=max_length,
         epsilon=config.rms_norm_eps,
+        inner=config.intermediate_size,
         **others,
     )
 
@@ -71,8 +72,9 @@ def head_size(config):
     return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
-def picked_head(checkpoint, name, ids):
+def picked_head(checkpoint, name, ids, hidden):
     """A head that gives the logits of `ids` alone."""
+    checkpoint.expect(name, (None, hidden))
 
     def head(graph, x, dtype, output):
         linear(graph, x, "head", lambda: picked(checkpoint, name, ids), dtype, output)
@@ -90,5 +92,10 @@ def picked_table(checkpoint, name, ids):
 
 def picked(checkpoint, name, ids):
     """Rows of a table whose ids are near each other: what lies between them is all that is read."""
-    first = min(ids)
+    first, count = min(ids), checkpoint.shape(name)[0]
+    if max(ids) >= count:
+        raise SystemExit(
+            f"{checkpoint.folder}: {name}: expected a row for each image token, up to {max(ids)}, but found "
+            f"{count}"
+        )
     return checkpoint.rows(name, first, max(ids) + 1)[[id - first for id in ids]].numpy()

@@ -10,7 +10,6 @@ with {"model_type": "llamagen", "n_head": .., "cls_token_num": .., "rope_base": 
 "vq": {..}}.
 """
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch.nn import functional as F
 from families.family import Family, image_side, table
 from families.vqgan import Vqgan
 from graph import Graph
+from json_file import read_if_there
 from llama_graph import Architecture, Weights
 from projection import linear
 from published_weights import Checkpoint
@@ -60,8 +60,7 @@ class LlamaGen(Family):
 
     def __init__(self, folder, checkpoint, options):
         self.folder, self.checkpoint = folder, checkpoint
-        file = folder / "config.json"
-        given = json.loads(file.read_text(encoding="utf8")) if file.exists() else {}
+        given = read_if_there(folder / "config.json")
         self.config = SimpleNamespace(**{**DEFAULTS, **given})
         self.vq = {**VQ, **given.get("vq", {})}
         self.image_weights = (
