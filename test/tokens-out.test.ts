@@ -13,8 +13,8 @@ import { type Json, PackageCopies } from './package-copy';
 
 const FOLDER = join(__dirname, 'fixtures', 'glm-image');
 const PROMPT = 'a red fox in the snow';
-const SKETCH = 16 * 16;
-const TOKENS = SKETCH + 6 * 6;
+const SKETCH = 19 * 13;
+const TOKENS = SKETCH + 6 * 4;
 /** Positions for a prompt, of which the size and the begin token take 34 in the fixture's byte vocabulary. */
 const ROOM = 256;
 
@@ -108,7 +108,7 @@ test.each<[string, (manifest: Json) => void, RegExp]>([
   [
     'a cache without room for the sketch',
     (m) => (m.maxLength -= 1),
-    /maxLength: must hold prompt, begin token and image: at least 548/,
+    /maxLength: must hold prompt, begin token and image: at least 527/,
   ],
   [
     'an unconditional prompt longer than prompts may be',
@@ -155,7 +155,7 @@ describe('on the command line', () => {
     const { code, stdout, stderr } = await work.run('generate', PROMPT, '--model', FOLDER);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(
-      /^a-red-fox-in-the-snow\.json: 292 tokens in [^\n]+\nTokens for GLM-Image's diffusion stage[^\n]+\n$/,
+      /^a-red-fox-in-the-snow\.json: 271 tokens in [^\n]+\nTokens for GLM-Image's diffusion stage[^\n]+\n$/,
     );
     expect(await work.files()).toEqual(['a-red-fox-in-the-snow.json']);
     const file = JSON.parse(
@@ -164,8 +164,8 @@ describe('on the command line', () => {
     expect(file).toMatchObject({
       prompt: PROMPT,
       model: { name: 'glm-image' },
-      sketch: { rows: 16, columns: 16 },
-      image: { rows: 6, columns: 6, width: 192, height: 192 },
+      sketch: { rows: 19, columns: 13 },
+      image: { rows: 6, columns: 4, width: 128, height: 192 },
       options: { seed: 0 },
     });
     expect(file.tokens).toHaveLength(TOKENS);
@@ -204,7 +204,7 @@ describe('on the command line', () => {
 
   test('it is described, and proves itself', async () => {
     const info = await work.run('info', '--model', FOLDER);
-    expect(info.stdout).toMatch(/192 x 192 pixels, 6 x 6 tokens of 64, behind a sketch of 16 x 16/);
+    expect(info.stdout).toMatch(/128 x 192 pixels, 6 x 4 tokens of 64, behind a sketch of 19 x 13/);
     expect(info.stdout).toMatch(/pixels +none: tokens for GLM-Image's diffusion stage/);
     const args = ['verify', '--model', FOLDER, '--images', '1', '--samples', '16'];
     expect(await work.run(...args)).toMatchObject({ code: 0 });

@@ -142,6 +142,9 @@ CASES = [
     (nothing, ["--image-size", "100"], r"--image-size: expected a multiple of 32"),
     (nothing, ["--image-size", "0"], r"--image-size: expected a multiple of 32"),
     (nothing, ["--image-size", "160000"], r"--image-size: expected a multiple of 32 up to 16384"),
+    (nothing, ["--image-size", "64x"], r"--image-size: invalid picture_size value: '64x'"),
+    (nothing, ["--image-size", "64x100"], r"--image-size: expected a multiple of 32"),
+    (nothing, ["--image-size", "32x16384"], r"--image-size: expected sides that differ less"),
     (nothing, ["--prompt-length", "5"], r"--prompt-length: expected at least 14"),
     (nothing, ["--prompt-length", "100000000"], r"--prompt-length: expected 1 to 65536"),
 ]

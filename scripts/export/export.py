@@ -31,6 +31,14 @@ LONGEST_PROMPT = 2**16
 PIPELINE, TRANSFORMER = "model_index.json", "vision_language_encoder"
 
 
+def picture_size(text):
+    """A number, or the two of WIDTHxHEIGHT."""
+    sides = tuple(int(part) for part in text.split("x"))
+    if len(sides) > 2:
+        raise ValueError
+    return sides if len(sides) == 2 else sides[0]
+
+
 def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="config.json, *.safetensors, tokenizer.json")
@@ -46,7 +54,9 @@ def parse(arguments=None):
     )
     parser.add_argument("--name", help="default: the folder's")
     parser.add_argument(
-        "--image-size", type=int, help="pixels on a side, for families that draw several sizes"
+        "--image-size",
+        type=picture_size,
+        help="pixels on a side, for families that draw several sizes; or WIDTHxHEIGHT (glm-image)",
     )
     parser.add_argument(
         "--image-tokenizer",

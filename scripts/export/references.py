@@ -279,7 +279,7 @@ class GlmImage:
     GlmImagePipeline of diffusers asks for them, positions by the class. Greedy tokens are those of
     `generate`, which may draw image tokens and in the end the end token."""
 
-    size = 192  # pixels
+    width, height = 128, 192  # pixels
 
     def __init__(self, folder, model):
         self.model = model
@@ -296,7 +296,7 @@ class GlmImage:
             tokenize=True,
             return_dict=True,
             return_tensors="pt",
-            processor_kwargs={"target_h": self.size, "target_w": self.size},
+            processor_kwargs={"target_h": self.height, "target_w": self.width},
         )
 
     def prompts(self, text):

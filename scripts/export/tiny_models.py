@@ -321,7 +321,7 @@ TINY = {
 }
 # What export.py is told of those whose size is not in their config.
 IMAGE_SIZE = {name: ["--image-size", "12"] for name in ("lumina-mgpt", "anole", "emu3", "llamagen")}
-IMAGE_SIZE["glm-image"] = ["--image-size", "192"]
+IMAGE_SIZE["glm-image"] = ["--image-size", "128x192"]
 
 
 def main():

@@ -78,6 +78,13 @@ class Family(ABC):
 def image_side(options, usual, token):
     """Pixels of a square picture's side: --image-size, or the authors'; whole tokens of `token` pixels."""
     side = usual if options.image_size is None else options.image_size
+    if isinstance(side, tuple):
+        raise SystemExit("--image-size: expected one number, since this family draws squares")
+    return whole_tokens(side, token)
+
+
+def whole_tokens(side, token):
+    """Pixels of a picture's side, as they were asked for."""
     if not token <= side <= LARGEST_SIDE or side % token:
         raise SystemExit(
             f"--image-size: expected a multiple of {token} up to {LARGEST_SIDE} but received {side}"

@@ -1,7 +1,7 @@
 """The autoregressive stage of GLM-Image: GlmImageForConditionalGeneration, text to image, tokens out.
 
 A GLM-4 (norms around its blocks, half of a head rotated) whose first ids are the image tokens. It draws a
-sketch of 16 x 16 tokens and then the picture, a token for 32 x 32 pixels; a diffusion stage that is not
+sketch of about 256 tokens and then the picture, a token for 32 x 32 pixels; a diffusion stage that is not
 here makes pixels of the picture's tokens. The end token behind them is never drawn: nothing reads it, and
 where it would stand is known. Prompts are those of GlmImageProcessor, the sampler the checkpoint's own
 (generation_config.json), without guidance, as GlmImagePipeline of diffusers draws.
@@ -12,6 +12,8 @@ differences matter to attention, so every image may begin at the same row of the
 longest prompt.
 """
 
+import math
+
 import torch
 from transformers import GlmImageConfig
 from transformers.models.glm_image.modeling_glm_image import GlmImageTextRotaryEmbedding
@@ -21,17 +23,17 @@ from families.chat_template import chat
 from families.family import (
     Family,
     check_template,
-    image_side,
     read_tokenizer,
     require_tokens,
     special_prefix,
     table,
+    whole_tokens,
 )
 from json_file import read_if_there, read_object
 from llama_graph import Weights
 
 PIXELS = 32  # of a token's side
-SKETCH = 16  # tokens of a square sketch's side, whatever the picture's
+SKETCH = 16  # tokens of a square picture's sketch on a side, whatever the picture's size
 TEXT = "model.language_model"
 DECODER = (
     "GLM-Image's diffusion stage: the last rows x columns of them, each twice along rows and columns, as "
@@ -46,12 +48,21 @@ def grid_positions(first, rows, columns):
 
 
 def positions(prompt, grids):
-    """[3, prompt + tokens]: a prompt of that many tokens, and squares of tokens behind it."""
+    """[3, prompt + tokens]: a prompt of that many tokens, and grids of rows and columns behind it."""
     parts, first = [torch.arange(prompt).expand(3, -1)], prompt
-    for side in grids:
-        parts.append(grid_positions(first, side, side))
-        first += side
+    for rows, columns in grids:
+        parts.append(grid_positions(first, rows, columns))
+        first += max(rows, columns)
     return torch.cat(parts, 1)
+
+
+def sketch_of(rows, columns):
+    """The rows and columns of a picture's sketch, as GlmImageProcessor rounds them."""
+    ratio = rows / columns
+    sketch = int(math.sqrt(ratio) * SKETCH), int(math.sqrt(1 / ratio) * SKETCH)
+    if min(sketch) < 1:
+        raise SystemExit(f"--image-size: expected sides that differ less than by {SKETCH**2} times")
+    return sketch
 
 
 @torch.no_grad()
@@ -72,17 +83,19 @@ class GlmImage(Family):
     model_types = ("glm_image",)
     license = "MIT"
     sampler = {"guidance": 1, "temperature": 0.9, "topK": 0, "topP": 0.75}
-    side = 1024  # pixels
+    side = 1024  # pixels of a picture that is a square
 
     def __init__(self, folder, checkpoint, options):
         self.folder, self.checkpoint = folder, checkpoint
         self.config = GlmImageConfig.from_pretrained(folder)
         self.text = self.config.text_config
         self.check_config()
-        self.side = image_side(options, self.side, PIXELS)
-        self.rows = self.side // PIXELS
+        size = self.side if options.image_size is None else options.image_size
+        width, height = size if isinstance(size, tuple) else (size, size)
+        self.picture = tuple(whole_tokens(side, PIXELS) // PIXELS for side in (height, width))
+        self.sketch = sketch_of(*self.picture)
         self.prompts = options.prompt_length
-        self.max_length = self.prompts + SKETCH**2 + self.rows**2
+        self.max_length = self.prompts + math.prod(self.sketch) + math.prod(self.picture)
         self.sampler = {**self.sampler, **self.authors_sampler()}
         self.begin = self.begin_token()
         require_tokens(self.tokenizer(), [*self.grid_tokens(), self.begin])
@@ -158,7 +171,7 @@ class GlmImage(Family):
         return made
 
     def weights(self):
-        places = positions(self.prompts, [SKETCH, self.rows])
+        places = positions(self.prompts, [self.sketch, self.picture])
         cos, sin = rotary(GlmImageTextRotaryEmbedding(self.text), places)
         return Weights(
             layers=self.layers(),
@@ -171,10 +184,19 @@ class GlmImage(Family):
         )
 
     def image(self):
-        return {**super().image(), "decodedBy": DECODER}
+        rows, columns = self.picture
+        return {
+            "vocabulary": self.vocabulary,
+            "rows": rows,
+            "columns": columns,
+            "width": columns * PIXELS,
+            "height": rows * PIXELS,
+            "decodedBy": DECODER,
+        }
 
     def sequence(self):
-        return {"sketch": {"rows": SKETCH, "columns": SKETCH}}
+        rows, columns = self.sketch
+        return {"sketch": {"rows": rows, "columns": columns}}
 
     def tokenizer(self):
         """Beside the weights, or in the pipeline's `processor`."""
@@ -208,7 +230,7 @@ class GlmImage(Family):
     def prompt(self):
         path = self.tokenizer()
         begin, end = self.grid_tokens()
-        grids = [f"{begin}{side} {side}{end}" for side in (self.rows, SKETCH)]
+        grids = [f"{begin}{rows} {columns}{end}" for rows, columns in (self.picture, self.sketch)]
         frame = "".join(grids) + self.begin
         words = chat([self.folder, path.parent], default="{prompt}", answering=False)
         prefix = special_prefix(path)
