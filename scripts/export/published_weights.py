@@ -108,6 +108,10 @@ class Checkpoint:
         if not fits(found, shape):
             raise SystemExit(f"{self.folder}: {name}: {unfit(found, shape)}")
 
+    def stored_tensor(self, name):
+        """By its name in the file, and as it is stored."""
+        return self.open(self.files[name]).get_tensor(name)
+
     def tensor(self, name):
         """As fp32, whatever it is stored in."""
         file, name = self.find(name)

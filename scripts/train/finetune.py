@@ -28,7 +28,6 @@ import ranks
 import taught_folder
 from caption_folder import CaptionFolder, fail
 from caption_tokens import CaptionTokens, Prompts, image_tokens
-from families import janus_authors
 from feature_prompts import FeaturePrompts
 from noise import Levels, noisy_inputs, random_segments
 from objective import sequence_loss, validation_losses, with_own_drafts
@@ -147,12 +146,6 @@ def find_family(options):
             "expected a Hugging Face checkpoint with config.json, found none (or give --family)",
         )
     config = json.loads(file.read_text(encoding="utf8")) if file.is_file() else {}
-    if config.get("model_type") == janus_authors.MODEL_TYPE:
-        fail(
-            options.model / "config.json",
-            "model_type: expected janus, transformers' layout (deepseek-community/Janus-Pro-1B), but found"
-            f" {janus_authors.MODEL_TYPE}, the authors' (deepseek-ai), which only the exporter reads",
-        )
     family = families.find(config, options.family)
     if family.name not in TEACHABLE:
         known = ", ".join(sorted(TEACHABLE))

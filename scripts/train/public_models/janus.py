@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from transformers import JanusForConditionalGeneration
 
+from public_models import janus_by_authors
 from public_models.public_model import PublicModel, load
 
 
@@ -19,7 +20,19 @@ def nearest_codes(vq, pixels):
 
 class Janus(PublicModel):
     def __init__(self, folder, family, levels):
-        super().__init__(load(JanusForConditionalGeneration, folder), family, levels)
+        theirs = family.by_authors
+        network = (
+            janus_by_authors.load(family) if theirs else load(JanusForConditionalGeneration, folder)
+        )
+        super().__init__(network, family, levels)
+        # A result in the authors' layout has the rest of its weights from here.
+        self.checkpoint = family.checkpoint if theirs else None
+
+    def save(self, folder):
+        if self.checkpoint:
+            janus_by_authors.save(self.network, self.checkpoint, folder)
+        else:
+            super().save(folder)
 
     def embed(self, tokens):
         return self.network.prepare_embeddings_for_image_generation(tokens)
