@@ -40,17 +40,24 @@ async function draw({ folder, decoder, coupling, window, topK }) {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   const options = { decoder, topK, guidance: GUIDANCE, ...(coupling && { coupling, window }) };
   const times = [];
+  // Of all threads: what a busy machine disturbs less.
+  const cpuTimes = [];
+  const note = () => {
+    times.push(performance.now());
+    const { user, system } = process.cpuUsage();
+    cpuTimes.push((user + system) / 1000);
+  };
   let passes = 0;
   delay.enable();
-  times.push(performance.now());
+  note();
   for await (const event of model.stream(PROMPT, options)) {
     if (event.type !== 'progress') continue;
     passes = event.passes;
-    while (times.length <= event.committed) times.push(performance.now());
+    while (times.length <= event.committed) note();
     if (event.committed >= count) break;
   }
   const resident = process.resourceUsage().maxRSS / 1024;
-  return { times, delay: delay.percentile(99) / 1e6, resident, passes };
+  return { times, cpuTimes, delay: delay.percentile(99) / 1e6, resident, passes };
 }
 
 function rows() {
@@ -95,7 +102,7 @@ function run(row, ids) {
 }
 
 /** Milliseconds of a token: in all, over the first tenth behind the prompt, over the last tenth. */
-function costs({ times }) {
+function costs(times) {
   const tokens = times.length - 1;
   const tenth = Math.max(1, Math.floor(tokens / 10));
   const [first, last] = [times[1 + tenth] - times[1], times[tokens] - times[tokens - tenth]];
@@ -115,9 +122,9 @@ console.log(
   `${cpu} (${vectors}), ${cores} cores, Node ${node}, load average ${load} at the start; medians of ${values.rounds}, ${count} tokens\n`,
 );
 console.log(
-  '| | tokens/s | ms per token, start -> end | passes | event loop p99, ms | peak memory, MB |',
+  '| | tokens/s | ms per token, start -> end | CPU ms per token | passes | event loop p99, ms | peak memory, MB |',
 );
-console.log('| --- | --- | --- | --- | --- | --- |');
+console.log('| --- | --- | --- | --- | --- | --- | --- |');
 const rounds = Number(values.rounds);
 for (let round = 0; round < rounds; round++) {
   for (const row of all) {
@@ -128,9 +135,11 @@ for (let round = 0; round < rounds; round++) {
 }
 
 function report(row, runs) {
-  const [whole, start, end] = [0, 1, 2].map((i) => median(runs.map((one) => costs(one)[i])));
+  const cost = (field, i) => median(runs.map((one) => costs(one[field])[i]));
+  const [whole, start, end] = [0, 1, 2].map((i) => cost('times', i));
+  const cpu = runs[0].cpuTimes ? [1, 2].map((i) => cost('cpuTimes', i).toFixed(1)) : [];
   const of = (field) => median(runs.map((one) => one[field] ?? count));
   console.log(
-    `| ${row.name} | ${(1000 / whole).toFixed(1)} | ${start.toFixed(1)} -> ${end.toFixed(1)} | ${of('passes')} | ${of('delay').toFixed(1)} | ${of('resident').toFixed(0)} |`,
+    `| ${row.name} | ${(1000 / whole).toFixed(1)} | ${start.toFixed(1)} -> ${end.toFixed(1)} | ${cpu.join(' -> ')} | ${of('passes')} | ${of('delay').toFixed(1)} | ${of('resident').toFixed(0)} |`,
   );
 }

@@ -68,6 +68,59 @@ test('with Gumbel coupling every window draws the AR image: rejected drafts leav
   }
 });
 
+describe('with GroupQueryAttention, which refuses several rows behind a past', () => {
+  // The fixture's weights (published_layout.py --attention grouped).
+  const grouped = () => {
+    const place = copy();
+    cpSync(join(folder, 'grouped-language_model.onnx'), join(place, 'onnx', 'language_model.onnx'));
+    return place;
+  };
+
+  test('every decoder and window draws the same', async () => {
+    await using other = await loadModel(grouped());
+    for (const { prompt, greedy } of cases) {
+      for (const options of [
+        { decoder: 'ar' },
+        { decoder: 'jacobi', window: 16 },
+        { decoder: 'sjd', window: 7 },
+      ] as const) {
+        const { tokens } = await other.generate(prompt, { ...options, temperature: 0 });
+        expect([...(tokens[0] as Int32Array)]).toEqual(greedy);
+      }
+    }
+    for (const window of [1, 7, 16, 64]) {
+      for (const guidance of [1, 5]) {
+        const [a, b] = await Promise.all([
+          model.generate('a blue fox', { decoder: 'ar', seed: 1, guidance }),
+          other.generate('a blue fox', { decoder: 'sjd', seed: 1, guidance, window }),
+        ]);
+        expect(b.tokens).toEqual(a.tokens);
+      }
+    }
+  });
+
+  test('the cache stays in place: it is there once', async () => {
+    await using other = await loadModel(grouped());
+    const [twice, once] = await Promise.all([model, other].map((one) => generationBytes(one)));
+    // Two rows of two layers, keys and values; a prompt and 36 tokens.
+    const { layers, kvHeads, headSize } = model.manifest;
+    const position = 4 * 2 * layers * 2 * kvHeads * headSize;
+    expect((twice as number) - (once as number)).toBeGreaterThan(36 * position);
+  });
+});
+
+/** What an image takes of memory, as the addon counts it. */
+async function generationBytes(one: ImageModel): Promise<number> {
+  const { engine } = one as any;
+  const open = jest.spyOn(engine, 'open');
+  try {
+    await one.generate('a blue fox', { decoder: 'ar' });
+    return engine.generationBytes(open.mock.calls[0]?.[0], 1);
+  } finally {
+    open.mockRestore();
+  }
+}
+
 test('prompt and image have the positions that config.json says', async () => {
   // 1024 of them, 36 for the image, and 600 tokens are more than an image takes.
   const { tokens } = await model.generate('zq '.repeat(250), { seed: 1, decoder: 'ar' });

@@ -130,9 +130,10 @@ size_t GenerationHandle::bytes(ModelCore& model, const Settings& settings, Loade
   const DecoderShape& d = *shape;
   const TransformerShape& t = d.transformer;
   const auto element = [](ElementType type) { return type == ElementType::F32 ? 4 : 2; };
-  // A cache that grows is there twice, and no longer than the generation asks for.
-  const bool grows = !model.language_model_path.empty();
-  const Size positions = grows ? Size(2) * settings.most_positions(t.hidden) : Size(t.max_length);
+  // Those of the published layout are no longer than the generation asks for.
+  const int32_t growing = model.growing_caches(loaded.threads);
+  const Size positions =
+      growing ? Size(growing) * settings.most_positions(t.hidden) : Size(t.max_length);
   const Size cache = Size(t.rows) * d.layers * 2 * d.kv_heads * positions * d.head_size;
   const Size inputs = Size(t.rows) * settings.most_inputs(t.hidden) * t.hidden;
   const Size logits = Size(t.rows) * capacity * t.vocabulary;

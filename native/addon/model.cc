@@ -114,6 +114,12 @@ Download ModelCore::download() const {
   };
 }
 
+int32_t ModelCore::growing_caches(int32_t threads) {
+  if (language_model_path.empty()) return 0;
+  const GrowingDecoder* decoder = growing_slot(threads).ready();
+  return decoder && decoder->in_place() ? 1 : 2;
+}
+
 EmbeddingTable ModelCore::table() const {
   return {embedding_.ready()->data(), mean.data(), std.data(), shape.transformer.vocabulary,
           shape.transformer.hidden};

@@ -45,6 +45,9 @@ struct ModelCore {
                                            std::shared_ptr<const ort::Interrupt> interrupt);
   // Of what `load` has loaded, rows and types included.
   std::optional<DecoderShape> loaded_shape(int32_t rows, int32_t threads);
+  // In the published layout, after `load`: how often a generation's cache is there, twice where it
+  // is copied as it grows. 0 in the other one.
+  int32_t growing_caches(int32_t threads);
   // For a generation, after `load`.
   EmbeddingTable table() const;
   WindowFactory windows() const;

@@ -1,7 +1,10 @@
 #include "decode/growing_transformer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <iterator>
+#include <vector>
 
 #include "size.h"
 
@@ -44,6 +47,7 @@ GrowingDecoder::GrowingDecoder(ort::Library& library, const std::string& languag
   ort::expect_output(model_, hidden_, ort::kFloat32, {ort::kAny, ort::kSymbolic, t.hidden});
   ort::expect_output(head_, "logits", ort::kFloat32, {ort::kAny, ort::kSymbolic, t.vocabulary});
   batches_ = takes_batches();
+  in_place_ = shares_cache();
 }
 
 bool GrowingDecoder::takes(const char* input) const {
@@ -68,11 +72,43 @@ bool GrowingDecoder::takes_batches() const {
   }
 }
 
+// Concatenation refuses: it wants a present that is longer than the past. A graph that takes it has
+// to compute, to the bit, what it does with a past that fits, also where the room holds what a
+// longer run has left there.
+bool GrowingDecoder::shares_cache() const {
+  constexpr int32_t kRows = 1, kWidest = 5;
+  // Positions kept, and fed.
+  constexpr int32_t kRuns[][2] = {{0, 5}, {5, 4}, {6, 1}, {3, 2}};
+  const TransformerShape& t = shape_.transformer;
+  const auto logits_of_all = [&](bool in_place) {
+    GrowingTransformer probe(*this, kRows, kWidest, kWidest, 3 * kWidest,
+                             std::make_shared<ort::Interrupt>(model_.library()), in_place);
+    std::vector<std::byte> all;
+    for (const auto& [cached, count] : kRuns) {
+      for (int64_t i = 0; i < int64_t{count} * t.hidden; ++i) {
+        probe.inputs()[i] = static_cast<float>(std::sin(cached + 0.37 * static_cast<double>(i)));
+      }
+      probe.run(InputRows::consecutive(kRows, cached, count, 0));
+      const auto* logits = static_cast<const std::byte*>(probe.logits());
+      all.insert(all.end(), logits, logits + size_t(count) * t.vocabulary * sizeof(float));
+    }
+    return all;
+  };
+  try {
+    const std::vector<std::byte> shared = logits_of_all(true);
+    return shared == logits_of_all(false);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 GrowingTransformer::GrowingTransformer(const GrowingDecoder& decoder, int32_t rows,
                                        int32_t max_inputs, int32_t max_logits, int32_t positions,
-                                       std::shared_ptr<const ort::Interrupt> interrupt)
+                                       std::shared_ptr<const ort::Interrupt> interrupt,
+                                       bool in_place)
     : decoder_(decoder),
       shape_(decoder.shape().transformer),
+      in_place_(in_place),
       batch_(decoder.batch(rows)),
       groups_(rows / batch_),
       cell_(decoder.shape().head_size * bytes_of(decoder.cache_element())),
@@ -90,6 +126,8 @@ GrowingTransformer::GrowingTransformer(const GrowingDecoder& decoder, int32_t ro
   for (auto& buffer : caches_) {
     buffer = Buffer<std::byte>(
         host(), bytes(Size(plane_) * groups_ * s.layers * std::size(kParts), "The KV cache"));
+    prefer_large_pages(buffer.data(), buffer.bytes());
+    if (in_place) break;
   }
   // Nothing is masked: a row's past is exactly what was committed.
   mask_ = Buffer<int64_t>(host(), size_t(batch_) * t.max_length);
@@ -99,12 +137,12 @@ GrowingTransformer::GrowingTransformer(const GrowingDecoder& decoder, int32_t ro
 
 std::byte* GrowingTransformer::cache(bool present, int32_t group, int32_t layer, int32_t part) {
   const size_t index = (size_t(group) * decoder_.shape().layers + layer) * std::size(kParts) + part;
-  return caches_[present ? 1 - front_ : front_].data() + index * plane_;
+  return caches_[present && !in_place_ ? 1 - front_ : front_].data() + index * plane_;
 }
 
 // Closes up the heads of the past, so that it has `length` positions. Blocks move to the left only.
 void GrowingTransformer::keep(int32_t length) {
-  if (length == length_) return;
+  if (in_place_ || length == length_) return;
   const size_t from = cell_ * length_, to = cell_ * length;
   const int32_t blocks = batch_ * decoder_.shape().kv_heads;
   for (int32_t group = 0; group < groups_; ++group) {
@@ -124,7 +162,7 @@ void GrowingTransformer::run(const InputRows& rows) {
   const int32_t cached = rows.cached[0], count = rows.count, first_logit = rows.laws[0];
   keep(cached);
   for (int32_t group = 0; group < groups_; ++group) run_rows(group, cached, count, first_logit);
-  front_ = 1 - front_;
+  if (!in_place_) front_ = 1 - front_;
   length_ = cached + count;
 }
 
@@ -154,13 +192,14 @@ void GrowingTransformer::run_rows(int32_t group, int32_t cached, int32_t count,
   }
   for (int32_t layer = 0; layer < s.layers; ++layer) {
     for (int32_t part = 0; part < int32_t(std::size(kParts)); ++part) {
-      const size_t position = cell_ * rows * s.kv_heads;
+      const auto kept = [&](bool present, int64_t length) {
+        return tensor(cache(present, group, layer, part), cell_ * rows * s.kv_heads * length,
+                      {rows, s.kv_heads, length, s.head_size}, decoder_.cache_element());
+      };
+      const int64_t room = shape_.max_length;
       binding.input(name_of("past_key_values", layer, kParts[part]),
-                    tensor(cache(false, group, layer, part), position * cached,
-                           {rows, s.kv_heads, cached, s.head_size}, decoder_.cache_element()));
-      binding.output(name_of("present", layer, kParts[part]),
-                     tensor(cache(true, group, layer, part), position * total,
-                            {rows, s.kv_heads, total, s.head_size}, decoder_.cache_element()));
+                    kept(false, in_place_ ? room : cached));
+      binding.output(name_of("present", layer, kParts[part]), kept(true, in_place_ ? room : total));
     }
   }
   const int64_t given = selects ? wanted : count;

@@ -22,6 +22,11 @@ class Device {
 // The machine's own memory.
 Device& host();
 
+// Of host memory that will be written from end to end within the life of its buffer: the system may
+// give it in large pages. The first touch of each small one may cost 15 us on a virtual machine, of
+// a large one, which is 512 of them, not much more than zeroing it. Nothing where there are none.
+void prefer_large_pages(void* memory, size_t bytes) noexcept;
+
 // `count` elements on a device, owned.
 template <typename T>
 class Buffer {

@@ -59,6 +59,14 @@ class Host final : public Device {
 
 }  // namespace
 
+void prefer_large_pages([[maybe_unused]] void* memory, [[maybe_unused]] size_t bytes) noexcept {
+#ifdef MADV_HUGEPAGE
+  // Advice only: a kernel without them refuses, and the memory is as good. What it maps begins at a
+  // page; smaller buffers are the heap's.
+  if (bytes >= kPages) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+}
+
 Device& host() {
   static Host device;
   return device;

@@ -1,9 +1,10 @@
 """A Janus checkpoint as a folder in the layout of onnx-community/Janus-Pro-1B-ONNX, for tests and benchmarks.
 
-python scripts/export/published_layout.py FOLDER --out FOLDER
+python scripts/export/published_layout.py FOLDER --out FOLDER [--attention plain|grouped]
 
 Names of files, inputs and outputs are those that transformers.js reads; the graphs inside are plain ONNX:
-the KV cache grows by concatenation.
+the KV cache grows by concatenation. With `grouped`, attention is GroupQueryAttention, as exporters of
+ONNX Runtime's own write it.
 """
 
 import argparse
@@ -29,8 +30,8 @@ PLACEHOLDER = "<image_placeholder>"
 class GrowingGraph:
     """language_model.onnx"""
 
-    def __init__(self, family, files):
-        self.a, self.weights = family.architecture(), family.weights()
+    def __init__(self, family, files, grouped=False):
+        self.a, self.weights, self.grouped = family.architecture(), family.weights(), grouped
         self.graph = Graph("language_model", files)
 
     def masks(self):
@@ -71,23 +72,57 @@ class GrowingGraph:
         shape = g.node("Concat", [batch, g.constant([a.heads]), tail], axis=0)
         return g.node("Reshape", [x, shape])
 
+    def cache(self, index, kind):
+        shape = ["batch_size", self.a.kv_heads, "past_sequence_length", self.a.head_size]
+        past = self.graph.input(f"past_key_values.{index}.{kind}", shape)
+        shape[2] = "total_sequence_length"
+        return past, self.graph.output(f"present.{index}.{kind}", shape)
+
+    def lengths(self):
+        """What GroupQueryAttention wants to know of the past, from the mask."""
+        g = self.graph
+        last = g.node(
+            "Sub",
+            [g.node("ReduceSum", ["attention_mask", g.constant([1])], keepdims=0), g.constant(1)],
+        )
+        total = g.node(
+            "Slice", [g.node("Shape", ["attention_mask"]), g.constant([1]), g.constant([2])]
+        )
+        return [
+            g.node("Cast", [x], to=TensorProto.INT32) for x in (last, g.node("Squeeze", [total]))
+        ]
+
+    def group_query(self, index, query, key, value, shared):
+        keys, values = self.cache(index, "key"), self.cache(index, "value")
+        inputs = [query, key, value, keys[0], values[0], *shared["lengths"], *shared["rotary"]]
+        self.graph.node(
+            "GroupQueryAttention",
+            inputs,
+            [f"attention_{index}", keys[1], values[1]],
+            domain=MICROSOFT,
+            num_heads=self.a.heads,
+            kv_num_heads=self.a.kv_heads,
+            do_rotary=1,
+        )
+        return f"attention_{index}"
+
     def attention(self, index, layer, h, shared):
         g, a = self.graph, self.a
         qkv = linear(g, h, f"layers.{index}.qkv", layer["qkv"], "fp32")
         sizes = [a.heads * a.head_size, a.kv_heads * a.head_size, a.kv_heads * a.head_size]
         names = [f"query_{index}", f"key_{index}", f"value_{index}"]
         query, key, value = g.node("Split", [qkv, g.constant(sizes)], names, axis=-1)
+        if self.grouped:
+            mixed = self.group_query(index, query, key, value, shared)
+            return linear(g, mixed, f"layers.{index}.output", layer["output"], "fp32")
         query, key = (
             g.node("RotaryEmbedding", [x, "position_ids", *shared["rotary"]], domain=MICROSOFT)
             for x in (query, key)
         )
-        cache = ["batch_size", a.kv_heads, "past_sequence_length", a.head_size]
         grown = []
         for kind, x in (("key", key), ("value", value)):
-            past = g.input(f"past_key_values.{index}.{kind}", cache)
-            present = [*cache[:2], "total_sequence_length", a.head_size]
-            name = g.output(f"present.{index}.{kind}", present)
-            grown.append(g.node("Concat", [past, self.heads(x, a.kv_heads)], name, axis=2))
+            past, present = self.cache(index, kind)
+            grown.append(g.node("Concat", [past, self.heads(x, a.kv_heads)], present, axis=2))
         keys, values = (self.repeat(x) for x in grown)
         scores = g.node(
             "MatMul",
@@ -113,13 +148,15 @@ class GrowingGraph:
         g.input("inputs_embeds", ["batch_size", "sequence_length", a.hidden])
         mask = ["batch_size", "total_sequence_length"]
         g.input("attention_mask", mask, TensorProto.INT64)
-        g.input("position_ids", ["batch_size", "sequence_length"], TensorProto.INT64)
+        if not self.grouped:
+            g.input("position_ids", ["batch_size", "sequence_length"], TensorProto.INT64)
         g.output("hidden_states", ["batch_size", "sequence_length", a.hidden])
         tables = [(f"rope_{name}", getattr(self.weights, name)) for name in ("cos", "sin")]
-        shared = {
-            "mask": self.masks(),
-            "rotary": [g.weight(name, table, half=False) for name, table in tables],
-        }
+        shared = {"rotary": [g.weight(name, table, half=False) for name, table in tables]}
+        if self.grouped:
+            shared["lengths"] = self.lengths()
+        else:
+            shared["mask"] = self.masks()
         x = "inputs_embeds"
         for index in range(a.layers):
             layer = self.weights.layers[index]
@@ -133,10 +170,10 @@ class GrowingGraph:
         g.save(path)
 
 
-def write_parts(family, folder):
+def write_parts(family, folder, grouped=False):
     checkpoint, a, image = family.checkpoint, family.architecture(), family.image()
     files = WeightFiles(folder / "language_model.onnx_data")
-    GrowingGraph(family, files).build(folder / "language_model.onnx")
+    GrowingGraph(family, files, grouped).build(folder / "language_model.onnx")
     files.close()
 
     g = Graph("gen_head")
@@ -220,13 +257,14 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--attention", choices=("plain", "grouped"), default="plain")
     options = parser.parse_args(arguments)
     options.prompt_length = 1
     family = Janus(options.folder, Checkpoint(options.folder), options)
     # Rotary tables as long as the published ones.
     family.max_length = family.text.max_position_embeddings
     (options.out / "onnx").mkdir(parents=True, exist_ok=True)
-    write_parts(family, options.out / "onnx")
+    write_parts(family, options.out / "onnx", options.attention == "grouped")
     write_configs(family, options.out)
 
 

@@ -29,8 +29,8 @@ export async function memoryNeeded(contents: ModelPackage, half: boolean): Promi
   // Weights of fp16 become floats once, when graphs compute in fp32.
   const widened = halfDecoder && !half ? 2 : 1;
   const rows = sampler.guidance === 1 && decoder['1'] ? 1 : 2;
-  // A growing cache is there twice: as a pass finds it, and as it leaves it.
-  const positions = published ? 2 * (imageInputs(manifest) + PROMPT) : manifest.maxLength;
+  // Where a growing cache is copied it is there twice, which shows when the graph is loaded.
+  const positions = published ? imageInputs(manifest) + PROMPT : manifest.maxLength;
   const element = half || published?.half ? 2 : 4;
   let pixels = 0;
   if (imageDecoder) {
