@@ -5,7 +5,7 @@
  * CommonJS, TypeScript, worker threads, command line; and publint and arethetypeswrong look at the
  * package.
  *
- *     npm run test:package                 npm, pnpm and yarn on the oldest Node.js
+ *     npm run test:package                 npm on Node.js 20, 22 and 24, pnpm and yarn on the oldest
  *     npm run test:package -- --all        every package manager, Node.js, Bun, Deno, and bundlers; writes docs/install.md
  *     npm run test:package -- --only Deno  one of them, or `bundlers`
  *     npm run test:package -- --built      with the addon of build/targets as it is
