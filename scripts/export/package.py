@@ -47,6 +47,7 @@ def parse():
     options.temperature = temperature if options.temperature is None else options.temperature
     options.top_k = top_k if options.top_k is None else options.top_k
     options.data = options.scenes or options.data
+    options.description = SCENES if options.scenes else DESCRIPTION
     return options
 
 
@@ -132,16 +133,16 @@ def attribution(data):
     return entries + [keywords]
 
 
-def manifest(options, config, factor, levels, files):
-    """`factor`: pixels on a side of a token."""
+def manifest(facts, config, factor, levels, files):
+    """`facts`: name, description, attribution and sampler; `factor`: pixels on a side of a token."""
     c = config
     return {
         "format": "sjd2-model",
         "version": 1,
-        "name": options.name,
-        "description": SCENES if options.scenes else DESCRIPTION,
+        "name": facts.name,
+        "description": facts.description,
         "license": "Apache-2.0",
-        "attribution": attribution(options.data),
+        "attribution": facts.attribution,
         "hiddenSize": c.width,
         "layers": c.layers,
         "heads": c.heads,
@@ -163,9 +164,9 @@ def manifest(options, config, factor, levels, files):
             "unconditional": "<uncond>",
         },
         "sampler": {
-            "guidance": options.guidance or default_guidance(options.checkpoint),
-            "temperature": options.temperature,
-            "topK": options.top_k,
+            "guidance": facts.guidance,
+            "temperature": facts.temperature,
+            "topK": facts.top_k,
             "topP": 1,
         },
         "denoising": levels.manifest(),
@@ -191,11 +192,10 @@ def write_graphs(model, folder):
 
 
 @torch.no_grad()
-def write_package(options, writer):
+def write_package(writer, facts, model, levels, tokenizer, words):
+    """`tokenizer`: the image tokenizer; `words`: the text tokenizer's file."""
     folder = writer.folder
-    model, levels = load_checkpoint(options.checkpoint)
     graphs = write_graphs(model, folder)
-    tokenizer = load_tokenizer(options.tokenizer)
     image = folder / "image_decoder.onnx"
     image_decoder_graph.build(image, tokenizer, model.config.rows, model.config.columns)
     tables = {
@@ -208,20 +208,24 @@ def write_package(options, writer):
     tables = {name: table.detach().contiguous().clone() for name, table in tables.items()}
     assert not tables["timestep_embedding"][0].any(), "clean inputs carry no timestep"
     save_file(tables, folder / "tables.safetensors")
-    shutil.copyfile(options.data / "tokenizer.json", folder / "tokenizer.json")
+    shutil.copyfile(words, folder / "tokenizer.json")
     files = {
         **graphs,
         "imageDecoder": entry(image),
         "tables": entry(folder / "tables.safetensors"),
         "tokenizer": entry(folder / "tokenizer.json"),
     }
-    writer.finish(manifest(options, model.config, tokenizer.factor, levels, files))
+    writer.finish(manifest(facts, model.config, tokenizer.factor, levels, files))
 
 
 def main():
     options = parse()
+    options.guidance = options.guidance or default_guidance(options.checkpoint)
+    options.attribution = attribution(options.data)
+    model, levels = load_checkpoint(options.checkpoint)
     with PackageWriter(options.out) as writer:
-        write_package(options, writer)
+        tokenizer = load_tokenizer(options.tokenizer)
+        write_package(writer, options, model, levels, tokenizer, options.data / "tokenizer.json")
 
 
 if __name__ == "__main__":
