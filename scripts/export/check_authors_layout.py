@@ -159,6 +159,14 @@ def check_refusals(root, folder):
     for name in ("gen_head.output_mlp_projector.bias", "gen_embed.weight"):
         lacking = edited(folder, index, lambda it, name=name: field("weight_map", name)(it))
         refused(lacking, f"expected a weight named {name}")
+    fewer = edited(
+        folder,
+        "config.json",
+        lambda it: it["gen_head_config"]["params"].update(image_token_embed="wide"),
+    )
+    refused(fewer, "image_token_embed: expected a number but found 'wide'")
+    taller = edited(folder, "config.json", lambda it: it["language_config"].update(hidden_size=64))
+    refused(taller, "of 64 elements, as config.json says")
     places = json.loads((folder / index).read_text(encoding="utf8"))["weight_map"]
     other = next(file for file in places.values() if file != places["gen_embed.weight"])
     lying = edited(folder, index, lambda it: it["weight_map"].update({"gen_embed.weight": other}))

@@ -106,7 +106,7 @@ class Checkpoint:
         """Refuses a weight of another shape; None for any extent."""
         found = self.shape(name)
         if not fits(found, shape):
-            raise SystemExit(f"{self.folder}: {name}: {unfit(found, shape)}")
+            raise SystemExit(f"{self.folder}: {self.stored(name)}: {unfit(found, shape)}")
 
     def stored_tensor(self, name):
         """By its name in the file, and as it is stored."""

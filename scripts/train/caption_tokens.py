@@ -15,7 +15,7 @@ from caption_folder import fail
 from prompt_template import PromptTemplate
 from public_models.public_model import NOTHING
 
-AT_A_TIME = 16  # images
+PIXELS = 2**20  # at a time: an image tokenizer keeps up to some kilobytes for each
 
 
 class PackedPrompts:
@@ -62,11 +62,12 @@ def image_tokens(folder, model, image, cache, say):
             return torch.from_numpy(kept["tokens"].astype(np.int64))
     device = precision.DEVICE
     found = []
-    for first in range(0, len(folder), AT_A_TIME):
-        part = range(first, min(first + AT_A_TIME, len(folder)))
+    size = max(1, min(16, PIXELS // (image["width"] * image["height"])))
+    for first in range(0, len(folder), size):
+        part = range(first, min(first + size, len(folder)))
         pixels = torch.from_numpy(folder.pixels(part, image["width"], image["height"]))
         found.append(model.tokenize(pixels.to(device).float() / 127.5 - 1).cpu().numpy())
-        if first // AT_A_TIME % 50 == 0:
+        if first // size % 50 == 0:
             say(f"tokens of {part[-1] + 1} of {len(folder)} images of {folder.folder}")
     tokens = np.concatenate(found).astype(np.int32)
     count = image["rows"] * image["columns"]

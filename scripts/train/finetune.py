@@ -11,7 +11,6 @@ scripts/train/finetune.py ...
 """
 
 import argparse
-import json
 import math
 import sys
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ import taught_folder
 from caption_folder import CaptionFolder, fail
 from caption_tokens import CaptionTokens, Prompts, image_tokens
 from feature_prompts import FeaturePrompts
+from json_file import read_if_there
 from noise import Levels, noisy_inputs, random_segments
 from objective import sequence_loss, validation_losses, with_own_drafts
 from passes import Laws, tokens_per_pass
@@ -140,12 +140,12 @@ def denoises(options):
 def find_family(options):
     """The exporter's family of the folder: it knows prompt, image and sequence."""
     file = options.model / "config.json"
-    if not options.family and not file.is_file():
+    config = read_if_there(file)
+    if not options.family and not config:
         fail(
             options.model,
             "expected a Hugging Face checkpoint with config.json, found none (or give --family)",
         )
-    config = json.loads(file.read_text(encoding="utf8")) if file.is_file() else {}
     family = families.find(config, options.family)
     if family.name not in TEACHABLE:
         known = ", ".join(sorted(TEACHABLE))

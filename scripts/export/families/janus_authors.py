@@ -4,9 +4,9 @@ class MultiModalityCausalLM, with other fields and other names of the same weigh
 The image tokenizer is LlamaGen's; its sizes stand in no config, so they are read off its weights.
 """
 
-import json
-
 from transformers import JanusVQVAEConfig, LlamaConfig
+
+from json_file import read_if_there
 
 MODEL_TYPE = "multi_modality"
 CHAT = "deepseek"  # the template that families/janus.py has; published folders name no other
@@ -106,8 +106,6 @@ def image_config(config, checkpoint):
 def check_chat(folder):
     """The tokenizer's own chat template is the language model's; drawing goes by the processor's."""
     path = folder / "processor_config.json"
-    if not path.exists():
-        return
-    name = json.loads(path.read_text(encoding="utf8")).get("sft_format", CHAT)
+    name = read_if_there(path).get("sft_format", CHAT)
     if name != CHAT:
         raise SystemExit(f"{path}: sft_format: expected {CHAT} but found {name}")
