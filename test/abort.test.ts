@@ -2,6 +2,9 @@
  * An abort may come at any moment. It is an AbortError for whoever waits, and nothing for anybody
  * else: the process lives, also where the signal fires while the consumer holds an event.
  */
+import { cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ended, inChild } from './child';
 import { tinyModel } from './tiny-model';
 
@@ -212,6 +215,45 @@ describe('graphs that never end', () => {
       await sleep(100);
       return worker.terminate();`);
     expect(ending).toEqual(ended('1'));
+  });
+});
+
+describe('a graph that never ends the passes which it is tried with while it is loaded', () => {
+  const published = join(__dirname, 'fixtures', 'janus-published');
+  let scratch: string;
+  let load: string;
+  beforeAll(() => {
+    scratch = mkdtempSync(join(tmpdir(), 'sjd2-endless-'));
+    cpSync(published, scratch, { recursive: true });
+    renameSync(
+      join(scratch, 'endless-language_model.onnx'),
+      join(scratch, 'onnx', 'language_model.onnx'),
+    );
+    load = `sjd2.loadModel(${JSON.stringify(scratch)}, { device: 'cpu', signal })`;
+  });
+  afterAll(() => rmSync(scratch, { recursive: true }));
+
+  test('is stopped by the signal, and its thread is free again', async () => {
+    const ending = await inChild(`
+      const codes = [];
+      for (let i = 0; i < 6; i++) {
+        const controller = new AbortController();
+        const { signal } = controller;
+        setTimeout(() => controller.abort(), 300);
+        codes.push(await codeOf(${load}));
+      }
+      const model = await sjd2.loadModel(${JSON.stringify(published)}, { device: 'cpu' });
+      codes.push(await codeOf(model.generate('a fox', { decoder: 'ar' })));
+      return [...new Set(codes)].join();`);
+    expect(ending).toEqual(ended('ERR_ABORTED,fulfilled'));
+  });
+
+  test('does not keep the process', async () => {
+    const ending = await inChild(`
+      const signal = undefined;
+      setTimeout(() => process.exit(7), 500);
+      await ${load};`);
+    expect(ending).toEqual({ code: 7, signal: null, stdout: '', stderr: '' });
   });
 });
 

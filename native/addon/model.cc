@@ -125,27 +125,30 @@ EmbeddingTable ModelCore::table() const {
           shape.transformer.hidden};
 }
 
-void ModelCore::load(int32_t rows, int32_t threads, const ort::Interrupt& interrupt) {
+void ModelCore::load(int32_t rows, int32_t threads,
+                     const std::shared_ptr<const ort::Interrupt>& interrupt) {
   embedding_.get([&] {
     const TransformerShape& t = shape.transformer;
     return std::make_unique<Buffer<float>>(
-        fetch_image_table(*runtime, embedding, t.vocabulary, t.hidden, graph_options, interrupt));
+        fetch_image_table(*runtime, embedding, t.vocabulary, t.hidden, graph_options, *interrupt));
   });
   if (language_model_path.empty()) {
     load_decoder(rows, threads);
   } else {
-    load_growing(threads);
+    load_growing(threads, interrupt);
   }
 }
 
-void ModelCore::load_growing(int32_t threads) {
+void ModelCore::load_growing(int32_t threads,
+                             const std::shared_ptr<const ort::Interrupt>& interrupt) {
   placement_.get([&] { return place(); });
   growing_slot(threads).get([&] {
     ort::GraphOptions options = graph_options;
     options.threads = threads;
     return std::make_unique<GrowingDecoder>(
         *runtime, language_model_path, head_path,
-        GrowingShape{shape.transformer, shape.layers, shape.kv_heads, shape.head_size}, options);
+        GrowingShape{shape.transformer, shape.layers, shape.kv_heads, shape.head_size}, options,
+        interrupt);
   });
 }
 
@@ -256,7 +259,7 @@ Napi::Value Model::load(const Napi::CallbackInfo& info) {
   return PromiseWorker<bool>::run(
       info.Env(), "sjd2.load",
       [core = core(info.Env()), rows, threads, interrupt] {
-        core->load(rows, threads, *interrupt);
+        core->load(rows, threads, interrupt);
         if (!core->image_decoder_path.empty()) core->image_decoder();
         return true;
       },

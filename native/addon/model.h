@@ -35,9 +35,9 @@ struct ModelCore {
   std::vector<float> mean, std;
 
   // These load on first use, in a worker: they may take long, and wait for another one's load. The
-  // interrupt ends the reading of the table; ONNX Runtime's loading of graphs has no end but its
-  // own.
-  void load(int32_t rows, int32_t threads, const ort::Interrupt& interrupt);
+  // interrupt ends the reading of the table and the passes that graphs are tried with; ONNX
+  // Runtime's loading of graphs has no end but its own.
+  void load(int32_t rows, int32_t threads, const std::shared_ptr<const ort::Interrupt>& interrupt);
   const ort::Graph& image_decoder();
   // For a generation, over what `load` has loaded; null before that. Never waits.
   std::unique_ptr<Transformer> transformer(int32_t rows, int32_t threads, int32_t max_inputs,
@@ -57,7 +57,7 @@ struct ModelCore {
  private:
   std::unique_ptr<Placement> place() const;
   void load_decoder(int32_t rows, int32_t threads);
-  void load_growing(int32_t threads);
+  void load_growing(int32_t threads, const std::shared_ptr<const ort::Interrupt>& interrupt);
   Lazy<OnnxDecoder>& slot(int32_t rows, int32_t threads);
   Lazy<GrowingDecoder>& growing_slot(int32_t threads);
 

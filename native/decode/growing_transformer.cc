@@ -25,7 +25,8 @@ size_t bytes(Size count, const char* what) { return count.or_throw(codes::kMemor
 
 GrowingDecoder::GrowingDecoder(ort::Library& library, const std::string& language_model,
                                const std::string& head, const GrowingShape& shape,
-                               const ort::GraphOptions& options)
+                               const ort::GraphOptions& options,
+                               std::shared_ptr<const ort::Interrupt> interrupt)
     : shape_(shape), model_(library, language_model, options), head_(library, head, options) {
   const TransformerShape& t = shape_.transformer;
   ort::expect_input(model_, "inputs_embeds", ort::kFloat32, {ort::kAny, ort::kSymbolic, t.hidden});
@@ -46,8 +47,8 @@ GrowingDecoder::GrowingDecoder(ort::Library& library, const std::string& languag
   ort::expect_input(head_, hidden_, ort::kFloat32, {ort::kAny, ort::kSymbolic, t.hidden});
   ort::expect_output(model_, hidden_, ort::kFloat32, {ort::kAny, ort::kSymbolic, t.hidden});
   ort::expect_output(head_, "logits", ort::kFloat32, {ort::kAny, ort::kSymbolic, t.vocabulary});
-  batches_ = takes_batches();
-  in_place_ = shares_cache();
+  batches_ = takes_batches(interrupt);
+  in_place_ = shares_cache(interrupt);
 }
 
 bool GrowingDecoder::takes(const char* input) const {
@@ -58,16 +59,16 @@ bool GrowingDecoder::takes(const char* input) const {
 
 // GroupQueryAttention on the CPU refuses several rows with several positions behind a past, and
 // says so when it is run; other attention takes them.
-bool GrowingDecoder::takes_batches() const {
+bool GrowingDecoder::takes_batches(const std::shared_ptr<const ort::Interrupt>& interrupt) const {
   const int32_t rows = 2, count = 2;
   try {
-    GrowingTransformer probe(*this, rows, count, count, 2 * count,
-                             std::make_shared<ort::Interrupt>(model_.library()));
+    GrowingTransformer probe(*this, rows, count, count, 2 * count, interrupt, false);
     std::fill_n(probe.inputs(), size_t(rows) * count * shape_.transformer.hidden, 0.0f);
     probe.run(InputRows::consecutive(rows, 0, count, 0));
     probe.run(InputRows::consecutive(rows, count, count, 0));
     return true;
   } catch (const Error&) {
+    interrupt->check();
     return false;
   }
 }
@@ -75,22 +76,21 @@ bool GrowingDecoder::takes_batches() const {
 // Concatenation refuses: it wants a present that is longer than the past. A graph that takes it has
 // to compute, to the bit, what it does with a past that fits, also where the room holds what a
 // longer run has left there.
-bool GrowingDecoder::shares_cache() const {
-  constexpr int32_t kRows = 1, kWidest = 5;
+bool GrowingDecoder::shares_cache(const std::shared_ptr<const ort::Interrupt>& interrupt) const {
+  constexpr int32_t kRows = 2, kWidest = 5;
   // Positions kept, and fed.
   constexpr int32_t kRuns[][2] = {{0, 5}, {5, 4}, {6, 1}, {3, 2}};
   const TransformerShape& t = shape_.transformer;
   const auto logits_of_all = [&](bool in_place) {
-    GrowingTransformer probe(*this, kRows, kWidest, kWidest, 3 * kWidest,
-                             std::make_shared<ort::Interrupt>(model_.library()), in_place);
+    GrowingTransformer probe(*this, kRows, kWidest, kWidest, 3 * kWidest, interrupt, in_place);
     std::vector<std::byte> all;
     for (const auto& [cached, count] : kRuns) {
-      for (int64_t i = 0; i < int64_t{count} * t.hidden; ++i) {
+      for (int64_t i = 0; i < int64_t{kRows} * count * t.hidden; ++i) {
         probe.inputs()[i] = static_cast<float>(std::sin(cached + 0.37 * static_cast<double>(i)));
       }
       probe.run(InputRows::consecutive(kRows, cached, count, 0));
       const auto* logits = static_cast<const std::byte*>(probe.logits());
-      all.insert(all.end(), logits, logits + size_t(count) * t.vocabulary * sizeof(float));
+      all.insert(all.end(), logits, logits + size_t(kRows) * count * t.vocabulary * sizeof(float));
     }
     return all;
   };
@@ -98,6 +98,7 @@ bool GrowingDecoder::shares_cache() const {
     const std::vector<std::byte> shared = logits_of_all(true);
     return shared == logits_of_all(false);
   } catch (const Error&) {
+    interrupt->check();
     return false;
   }
 }

@@ -34,9 +34,11 @@ struct GrowingShape {
 // The two loaded graphs, shared by all generations of a model, of one row or two. On the CPU only.
 class GrowingDecoder {
  public:
-  // Throws ERR_MODEL naming the input or output that contradicts `shape`.
+  // Throws ERR_MODEL naming the input or output that contradicts `shape`, and ERR_ABORTED once the
+  // interrupt has fired: some passes are made to see what the graphs take.
   GrowingDecoder(ort::Library& library, const std::string& language_model, const std::string& head,
-                 const GrowingShape& shape, const ort::GraphOptions& options);
+                 const GrowingShape& shape, const ort::GraphOptions& options,
+                 std::shared_ptr<const ort::Interrupt> interrupt);
 
   const GrowingShape& shape() const { return shape_; }
   const ort::Graph& model() const { return model_; }
@@ -50,8 +52,8 @@ class GrowingDecoder {
   bool in_place() const { return in_place_; }
 
  private:
-  bool takes_batches() const;
-  bool shares_cache() const;
+  bool takes_batches(const std::shared_ptr<const ort::Interrupt>& interrupt) const;
+  bool shares_cache(const std::shared_ptr<const ort::Interrupt>& interrupt) const;
 
   GrowingShape shape_;
   ort::Graph model_, head_;
