@@ -27,7 +27,7 @@ from tiny_finetuning import (
 )
 import tiny_models
 from check_authors_layout import write_authors_layout
-from check_taught_families import FAMILIES, check_family
+from check_taught_families import FAMILIES, check_family, check_gain
 from check_taught_llamagen import check_llamagen
 from passes import tokens_per_pass
 from public_models import TEACHABLE
@@ -159,6 +159,8 @@ def main():
         for name in FAMILIES:
             check_family(root, name)
             print(f"{name}: passed after {time.monotonic() - start:.0f} s", flush=True)
+        check_gain(root)
+        print(f"check_gain: passed after {time.monotonic() - start:.0f} s", flush=True)
         check_llamagen(root)
         print(f"llamagen: passed after {time.monotonic() - start:.0f} s", flush=True)
 

@@ -76,9 +76,23 @@ def check_moved(root, family, start):
     assert tables["timestep_embedding"][1:].any() and not tables["timestep_embedding"][0].any()
 
 
-def losses(folder):
+def logged(folder, name):
+    """Values of one name in a run's log, in order."""
     lines = (folder / "log.jsonl").read_text(encoding="utf8").splitlines()
-    return [entry["loss"] for entry in map(json.loads, lines) if "loss" in entry]
+    return [entry[name] for entry in map(json.loads, lines) if name in entry]
+
+
+def check_gain(root):
+    """A model that knows its pictures by heart, and so depends on what it reads, commits more tokens a pass once it
+    has learnt to read noise: with four seeds 1.26 to 1.41 times as many as before."""
+    flags = ("--validation", root / "images", *SIZE, "--batch", 8, "--schedule", "linear")
+    flags += ("--evaluate-images", 8, "--window", 16, "--uncaptioned", 0, "--steps", 80)
+    noisy = ("--noise", 0.5, "--blind", 0.25, "--drafts", 0.25, "--lr", 5e-3)
+    run(root, "emu3-clean", *flags, "--noise", 0, "--lr", 1e-2, model="emu3")
+    run(root, "emu3-noisy", *flags, *noisy, model="emu3-clean/model")
+    before, after = logged(root / "emu3-noisy", "sjd2_tokens_per_pass")
+    guesses = logged(root / "emu3-noisy", "sjd_tokens_per_pass")[0]
+    assert after > 1.1 * max(before, guesses), (guesses, before, after)
 
 
 def check_resume(root, name):
@@ -109,7 +123,7 @@ def check_family(root, name):
     # Passes of a family with row ends are simulated once.
     measured = () if name == "emu3" else UNMEASURED
     run(root, whole.name, *STEPS, *SIZE, *measured, model=name)
-    found = losses(whole)
+    found = logged(whole, "loss")
     assert found[-1] < found[0] - 0.1, found
     check_moved(root, name, start)
     check_resume(root, name)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 import tiny_models
-from check_taught_families import SIZE, STEPS, UNMEASURED, losses
+from check_taught_families import SIZE, STEPS, UNMEASURED, logged
 from feature_prompts import FeaturePrompts
 from public_models import TEACHABLE
 from tiny_finetuning import COMMAND, package_of, refused, run, taught
@@ -97,7 +97,7 @@ def check_llamagen(root):
     start, pictures = weights_of(folder)
     check_tokens(taught(folder, *SIZE), pictures)
     run(root, whole.name, *STEPS, *SIZE, model="llamagen")
-    found = losses(whole)
+    found = logged(whole, "loss")
     assert found[-1] < found[0] - 0.1, found
     flags = (*STEPS, *SIZE, *UNMEASURED, "--gradient-checkpointing")
     run(root, "llamagen-parts", *flags, "--stop-after", 3, model="llamagen")
