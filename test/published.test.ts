@@ -70,9 +70,9 @@ test('with Gumbel coupling every window draws the AR image: rejected drafts leav
 
 describe('with GroupQueryAttention, which refuses several rows behind a past', () => {
   // The fixture's weights (published_layout.py --attention grouped).
-  const grouped = () => {
+  const grouped = (name = 'grouped') => {
     const place = copy();
-    cpSync(join(folder, 'grouped-language_model.onnx'), join(place, 'onnx', 'language_model.onnx'));
+    cpSync(join(folder, `${name}-language_model.onnx`), join(place, 'onnx', 'language_model.onnx'));
     return place;
   };
 
@@ -106,6 +106,11 @@ describe('with GroupQueryAttention, which refuses several rows behind a past', (
     const { layers, kvHeads, headSize } = model.manifest;
     const position = 4 * 2 * layers * 2 * kvHeads * headSize;
     expect((twice as number) - (once as number)).toBeGreaterThan(36 * position);
+  });
+
+  test('it is copied where a graph would read the room behind it', async () => {
+    await using other = await loadModel(grouped('peeking'), { check: false });
+    expect(await generationBytes(other)).toBe(await generationBytes(model));
   });
 });
 

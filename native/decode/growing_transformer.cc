@@ -77,20 +77,20 @@ bool GrowingDecoder::takes_batches(const std::shared_ptr<const ort::Interrupt>& 
 // to compute, to the bit, what it does with a past that fits, also where the room holds what a
 // longer run has left there.
 bool GrowingDecoder::shares_cache(const std::shared_ptr<const ort::Interrupt>& interrupt) const {
-  constexpr int32_t kRows = 2, kWidest = 5;
+  const int32_t rows = batch(2), widest = 5;
   // Positions kept, and fed.
-  constexpr int32_t kRuns[][2] = {{0, 5}, {5, 4}, {6, 1}, {3, 2}};
+  constexpr int32_t kRuns[][2] = {{0, 5}, {3, 2}, {4, 1}};
   const TransformerShape& t = shape_.transformer;
   const auto logits_of_all = [&](bool in_place) {
-    GrowingTransformer probe(*this, kRows, kWidest, kWidest, 3 * kWidest, interrupt, in_place);
+    GrowingTransformer probe(*this, rows, widest, widest, 3 * widest, interrupt, in_place);
     std::vector<std::byte> all;
     for (const auto& [cached, count] : kRuns) {
-      for (int64_t i = 0; i < int64_t{kRows} * count * t.hidden; ++i) {
+      for (int64_t i = 0; i < int64_t{rows} * count * t.hidden; ++i) {
         probe.inputs()[i] = static_cast<float>(std::sin(cached + 0.37 * static_cast<double>(i)));
       }
-      probe.run(InputRows::consecutive(kRows, cached, count, 0));
+      probe.run(InputRows::consecutive(rows, cached, count, 0));
       const auto* logits = static_cast<const std::byte*>(probe.logits());
-      all.insert(all.end(), logits, logits + size_t(kRows) * count * t.vocabulary * sizeof(float));
+      all.insert(all.end(), logits, logits + size_t(rows) * count * t.vocabulary * sizeof(float));
     }
     return all;
   };
