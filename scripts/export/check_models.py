@@ -121,6 +121,7 @@ def main():
     if unknown:
         parser.error(f"unknown families: {', '.join(sorted(unknown))}")
     torch.backends.nnpack.set_flags(False)
+    torch.set_num_threads(1)  # there is too little to share, and threads wait for each other
     transformers.utils.logging.disable_progress_bar()
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as root:
