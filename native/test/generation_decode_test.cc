@@ -221,7 +221,7 @@ TEST("the first refinement of a position starts from its initial noise, for ever
             const double noise = initial_noise(seed, position, static_cast<uint32_t>(i));
             // The CPU's Gaussians are float: kElementBound * kElementScale of element_scene.h.
             if (std::fabs(z[i] - noise) < 2e-5) continue;
-            elsewhere += " " + std::to_string(position);
+            elsewhere.append(" ").append(std::to_string(position));
             break;
           }
         }
