@@ -189,7 +189,7 @@ def run(commands, show):
         # Waiting threads that spin take the cores from those that work.
         "OMP_WAIT_POLICY": "passive",
         # glibc gives large tensors back after every step, and the next one faults their pages in anew, 4 KB at
-        # a time. With huge pages a step takes 0.65 of the time, and all the more where pages are kept.
+        # a time (docs/training.md).
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "MALLOC_MMAP_MAX_": "0",
         "MALLOC_TRIM_THRESHOLD_": str(1 << 40),

@@ -11,6 +11,7 @@ from public_models import TEACHABLE
 from tiny_finetuning import (
     check_draws,
     check_parity,
+    moved,
     package_of,
     refused,
     run,
@@ -66,9 +67,9 @@ def check_tokens(model, family):
 def check_moved(root, family, start):
     """The transformer and the head's image tokens learn, and nothing else."""
     weights, tables = tensors(root / f"{family}-whole/model")
-    moved = {name for name in start if not torch.equal(start[name], weights[name])}
-    [head] = [name for name in moved if name.endswith("lm_head.weight")]
-    others = moved - {head}
+    learnt = moved(start, weights)
+    [head] = [name for name in learnt if name.endswith("lm_head.weight")]
+    others = learnt - {head}
     assert others and all(".layers." in name or name.endswith("norm.weight") for name in others)
     ids = taught(root / family, "--image-size", 12).ids
     rows = (start[head] != weights[head]).any(1).nonzero().flatten()
@@ -95,20 +96,25 @@ def check_gain(root):
     assert after > 1.1 * max(before, guesses), (guesses, before, after)
 
 
-def check_resume(root, name):
-    """An interrupted run ends with the weights of one that was not; so does one with less memory."""
+def check_learns(root, name, *flags):
+    """A whole run, whose loss falls."""
+    run(root, f"{name}-whole", *STEPS, *SIZE, *flags, model=name)
+    found = logged(root / f"{name}-whole", "loss")
+    assert found[-1] < found[0] - 0.1, found
+
+
+def run_in_parts(root, name):
+    """The same, interrupted, and with less memory."""
     flags = (*STEPS, *SIZE, *UNMEASURED, "--gradient-checkpointing")
     run(root, f"{name}-parts", *flags, "--stop-after", 3, model=name)
     run(root, f"{name}-parts", *flags, model=name)
-    same_result(root / f"{name}-whole/model", root / f"{name}-parts/model")
 
 
 def check_lora(root, name, start):
     run(root, f"{name}-lora", "--steps", 1, "--lora", 4, *SIZE, *UNMEASURED, model=name)
     weights = tensors(root / f"{name}-lora/model")[0]
-    assert weights.keys() == start.keys(), "low-rank matrices are merged"
-    moved = {key.split(".")[-2] for key in start if not torch.equal(start[key], weights[key])}
-    assert moved == set(TEACHABLE[name].linear_maps), moved
+    maps = {key.split(".")[-2] for key in moved(start, weights)}
+    assert maps == set(TEACHABLE[name].linear_maps), maps
 
 
 def check_family(root, name):
@@ -122,11 +128,10 @@ def check_family(root, name):
         without_vqgan(root, folder)
     # Passes of a family with row ends are simulated once.
     measured = () if name == "emu3" else UNMEASURED
-    run(root, whole.name, *STEPS, *SIZE, *measured, model=name)
-    found = logged(whole, "loss")
-    assert found[-1] < found[0] - 0.1, found
+    check_learns(root, name, *measured)
     check_moved(root, name, start)
-    check_resume(root, name)
+    run_in_parts(root, name)
+    same_result(whole / "model", root / f"{name}-parts/model")
     check_lora(root, name, start)
     package = package_of(whole / "model", root / f"{name}-package", *SIZE)
     assert package.manifest["family"] == name

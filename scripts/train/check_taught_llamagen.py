@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 import tiny_models
-from check_taught_families import SIZE, STEPS, UNMEASURED, logged
+from check_taught_families import SIZE, UNMEASURED, check_learns, run_in_parts
 from feature_prompts import FeaturePrompts
 from public_models import TEACHABLE
-from tiny_finetuning import COMMAND, package_of, refused, run, taught
+from tiny_finetuning import COMMAND, moved, package_of, refused, run, taught
 
 # Through the library: prompts of features have no command line.
 DRAW = """
@@ -96,24 +96,18 @@ def check_llamagen(root):
     write_features(images)
     start, pictures = weights_of(folder)
     check_tokens(taught(folder, *SIZE), pictures)
-    run(root, whole.name, *STEPS, *SIZE, model="llamagen")
-    found = logged(whole, "loss")
-    assert found[-1] < found[0] - 0.1, found
-    flags = (*STEPS, *SIZE, *UNMEASURED, "--gradient-checkpointing")
-    run(root, "llamagen-parts", *flags, "--stop-after", 3, model="llamagen")
-    run(root, "llamagen-parts", *flags, model="llamagen")
+    check_learns(root, "llamagen")
+    run_in_parts(root, "llamagen")
     weights, same_pictures = weights_of(whole / "model")
     again = weights_of(root / "llamagen-parts/model")[0]
-    assert weights.keys() == start.keys() == again.keys()
-    assert all(torch.equal(weights[name], again[name]) for name in weights)
-    moved = {name.split(".")[0] for name in start if not torch.equal(start[name], weights[name])}
-    assert moved == {"layers", "norm", "output"}, moved
+    assert not moved(weights, again)
+    parts = {name.split(".")[0] for name in moved(start, weights)}
+    assert parts == {"layers", "norm", "output"}, parts
     assert all(torch.equal(value, same_pictures[name]) for name, value in pictures.items())
     run(root, "llamagen-lora", "--steps", 1, "--lora", 4, *SIZE, *UNMEASURED, model="llamagen")
     lora = weights_of(root / "llamagen-lora/model")[0]
-    assert lora.keys() == start.keys(), "low-rank matrices are merged"
-    moved = {name.split(".")[-2] for name in start if not torch.equal(start[name], lora[name])}
-    assert moved == set(TEACHABLE["llamagen"].linear_maps), moved
+    maps = {name.split(".")[-2] for name in moved(start, lora)}
+    assert maps == set(TEACHABLE["llamagen"].linear_maps), maps
     package = package_of(whole / "model", root / "llamagen-package", *SIZE)
     model = taught(whole / "model", *SIZE)
     model.prompts = FeaturePrompts(package.manifest["prompt"])

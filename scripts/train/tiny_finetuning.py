@@ -71,6 +71,12 @@ def tensors(folder):
     return load_file(folder / "model.safetensors"), load_file(folder / "sjd2.safetensors")
 
 
+def moved(start, weights):
+    """Names of the weights that learnt something."""
+    assert weights.keys() == start.keys(), "a result has the weights of its checkpoint"
+    return {name for name in start if not torch.equal(start[name], weights[name])}
+
+
 def same_result(first, second):
     """Two folders of results are equal to the last bit."""
     for one, other in zip(tensors(first), tensors(second)):

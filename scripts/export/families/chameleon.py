@@ -12,14 +12,7 @@ from transformers.models.chameleon.modeling_chameleon import (
 )
 
 from families import llama
-from families.family import (
-    Family,
-    check_template,
-    image_ids,
-    image_side,
-    require_tokens,
-    table,
-)
+from families.family import Family, check_template, image_ids, image_side, require_tokens
 from families.vqgan import Vqgan
 from llama_graph import Weights
 from published_weights import Checkpoint
@@ -81,11 +74,7 @@ class Chameleon(Family):
         )
 
     def tables(self):
-        name = "model.embed_tokens.weight"
-        return {
-            "image_embedding": llama.picked_table(self.checkpoint, name, self.ids),
-            "text_embedding": table(self.checkpoint, name),
-        }
+        return llama.shared_tables(self.checkpoint, "model.embed_tokens.weight", self.ids)
 
     def image_decoder(self):
         prefix = "model.vqmodel."

@@ -14,14 +14,7 @@ from transformers.models.emu3.modeling_emu3 import (
 )
 
 from families import llama
-from families.family import (
-    Family,
-    check_template,
-    image_ids,
-    image_side,
-    require_tokens,
-    table,
-)
+from families.family import Family, check_template, image_ids, image_side, require_tokens
 from llama_graph import Weights
 
 BOS, BOI, IMAGE, LINE = "<|extra_203|>", "<|image start|>", "<|image token|>", "<|extra_200|>"
@@ -111,10 +104,7 @@ class Emu3(Family):
         }
 
     def tables(self):
-        return {
-            "image_embedding": llama.picked_table(self.checkpoint, self.embedding, self.ids),
-            "text_embedding": table(self.checkpoint, self.embedding),
-        }
+        return llama.shared_tables(self.checkpoint, self.embedding, self.ids)
 
     def image_decoder(self):
         model = self.checkpoint.load(Emu3VQVAE(self.vq), self.pixels)

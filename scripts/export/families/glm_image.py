@@ -26,7 +26,6 @@ from families.family import (
     read_tokenizer,
     require_tokens,
     special_prefix,
-    table,
     whole_tokens,
 )
 from json_file import read_if_there, read_object
@@ -244,10 +243,7 @@ class GlmImage(Family):
 
     def tables(self):
         name = f"{TEXT}.embed_tokens.weight"
-        return {
-            "image_embedding": llama.picked_table(self.checkpoint, name, range(self.vocabulary)),
-            "text_embedding": table(self.checkpoint, name),
-        }
+        return llama.shared_tables(self.checkpoint, name, range(self.vocabulary))
 
     def image_decoder(self):
         return None

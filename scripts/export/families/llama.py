@@ -2,7 +2,7 @@
 
 import torch
 
-from families.family import ROWS
+from families.family import ROWS, table
 from llama_graph import Architecture
 from projection import linear
 from published_weights import concatenated
@@ -88,6 +88,14 @@ def picked_table(checkpoint, name, ids):
         picked(checkpoint, name, ids[first : first + ROWS]) for first in range(0, len(ids), ROWS)
     )
     return (len(ids), checkpoint.shape(name)[1]), pieces
+
+
+def shared_tables(checkpoint, name, ids):
+    """Family.tables of an embedding that holds the image tokens, too."""
+    return {
+        "image_embedding": picked_table(checkpoint, name, ids),
+        "text_embedding": table(checkpoint, name),
+    }
 
 
 def picked(checkpoint, name, ids):
