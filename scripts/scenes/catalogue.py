@@ -21,7 +21,7 @@ class Catalogue:
             for size in SIZES
         }
         self.index = {thing["name"]: i for i, thing in enumerate(self.objects)}
-        weights = np.array([4.0 if thing["common"] else 1.0 for thing in self.objects])
+        weights = np.array([6.0 if thing["common"] else 1.0 for thing in self.objects])
         self.weights = weights / weights.sum()
         # (object, style) to {colour: sprites}; None: as it was drawn.
         self.choices = {}

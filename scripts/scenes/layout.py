@@ -12,7 +12,7 @@ def inside(rng, low, high):
 def alone(rng, side):
     """One box, somewhere in the middle."""
     free = CELLS - side
-    margin = free // 4
+    margin = free // 3
     return [(inside(rng, margin, free - margin), inside(rng, margin, free - margin))]
 
 

@@ -23,16 +23,19 @@ from words import (
     SYNONYMS,
 )
 
+# A drawing is learnt from a few hundred looks at it, in each size: what is asked for most is shown most.
 KINDS = {
-    "one": 0.22,
-    "two": 0.17,
-    "counting": 0.16,
-    "colours": 0.12,
-    "position": 0.18,
+    "one": 0.28,
+    "two": 0.12,
+    "counting": 0.12,
+    "colours": 0.20,
+    "position": 0.15,
     "attribution": 0.10,
-    "group": 0.05,
+    "group": 0.03,
 }
-STYLE_ODDS = {"twemoji": 0.7, "noto": 0.15, "flat": 0.15}
+STYLE_ODDS = {"twemoji": 0.84, "noto": 0.08, "flat": 0.08}
+FIRST_DRAWING = 0.8  # of an object's drawings the first, its default
+WHITE = 0.65  # backgrounds; of the others two thirds are a colour, and one a place
 
 
 @dataclass
@@ -128,24 +131,21 @@ class Sampler:
             return None
         if colours and (held or rng.random() < odds):
             colour = colours[rng.integers(len(colours))]
-            same = choices[colour]
-            # The first drawing of an object is its default.
-            sprite = (
-                same[0]
-                if len(same) == 1 or rng.random() < 0.65
-                else same[rng.integers(1, len(same))]
-            )
-            return Thing(object, sprite, colour, True)
+            return Thing(object, self._one_of(choices[colour]), colour, True)
         same = choices.get(None, [])
         if not same:
             return None
-        sprite = (
-            same[0] if len(same) == 1 or rng.random() < 0.65 else same[rng.integers(1, len(same))]
-        )
+        sprite = self._one_of(same)
         colour = c.sprites[sprite]["colour"]
         if (object, colour) in c.held_colours:
             return None
         return Thing(object, sprite, colour, bool(colour) and rng.random() < 0.2)
+
+    def _one_of(self, drawings):
+        rng = self.rng
+        if len(drawings) == 1 or rng.random() < FIRST_DRAWING:
+            return drawings[0]
+        return drawings[rng.integers(1, len(drawings))]
 
     def _place(self, things, boxes):
         for thing, (x, y) in zip(things, boxes):
@@ -167,7 +167,7 @@ class Sampler:
         elif word < 0.2:
             thing.size, thing.size_word = 104, "big"
         else:
-            thing.size = 104 if rng.random() < 0.75 else 72
+            thing.size = 104 if rng.random() < 0.85 else 72
         scene.things = [thing]
         return self._place(scene.things, layout.alone(rng, thing.size // CELL))
 
@@ -177,7 +177,7 @@ class Sampler:
         first = self._thing(self._object(), scene.style, 0.35)
         if first is None:
             return False
-        first.size = 40 if count > 2 and rng.random() < 0.5 else 56
+        first.size = 40 if count > 2 and rng.random() < 0.3 else 56
         if count == 1:
             first.size = 104
         scene.things = [Thing(**vars(first)) for _ in range(count)]
@@ -209,7 +209,7 @@ class Sampler:
         scene.things = things
         if scene.kind == "position" or (attribution and rng.random() < 0.25):
             scene.relation = str(rng.choice(list(RELATIONS), p=[0.24, 0.24, 0.17, 0.17, 0.18]))
-        unequal = rng.random() < 0.3
+        unequal = rng.random() < 0.2
         if unequal:
             first.size, second.size = (40, 72) if rng.random() < 0.5 else (72, 40)
             if rng.random() < 0.5:
@@ -253,9 +253,9 @@ class Sampler:
     def _background(self, scene):
         rng = self.rng
         kind = rng.random()
-        if self.natural or kind < 0.55:
+        if self.natural or kind < WHITE:
             return
-        if kind < 0.85:
+        if kind < WHITE + (1 - WHITE) * 2 / 3:
             taken = {thing.colour for thing in scene.things}
             free = [colour for colour in BACKGROUNDS if colour not in taken]
             scene.background = free[rng.integers(len(free))]
