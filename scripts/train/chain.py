@@ -19,7 +19,7 @@ import precision
 SCRIPTS = Path(__file__).resolve().parent.parent
 
 
-# Of the model that composes. Blind samples from the start: without them it drew well and did not listen.
+# Of the model that composes. Blind samples from the start: all of their loss is about the caption.
 PRETRAINING = ["--noise", 0.1, "--blind", 0.25, "--decay-from", 0.6, "--decay-to", 0.2]
 FINETUNING = ["--noise", 0.25, "--blind", 0.35, "--drafts", 0.25, "--lr-scale", 0.6]
 FINETUNING += ["--decay-from", 0.4, "--decay-to", 0.15, "--seed", 2]
