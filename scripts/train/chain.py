@@ -1,7 +1,7 @@
 """Run the whole chain, from the npm packages of drawings to a checked model package.
 
 python scripts/train/chain.py                    the shipped model; about two hours on two quiet cores
-python scripts/train/chain.py --model scenes     the model that composes, 128x128; eight hours, or less on a GPU
+python scripts/train/chain.py --model scenes     the model that composes, 128x128; some eight hours, or less on a GPU
 python scripts/train/chain.py --tiny             two minutes; a model that draws nothing, to try the chain
 
 Steps that are done are skipped, interrupted training goes on where it was: run it again, in the same root.
