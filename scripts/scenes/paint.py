@@ -9,6 +9,7 @@ what is grey gets tinted; what is gaudy stays as it is.
 
 import argparse
 import json
+import multiprocessing
 import sys
 from pathlib import Path
 
@@ -73,6 +74,12 @@ def paint(rgba, kind, hue, colour):
     return np.concatenate([to_rgb(turned, saturation, value), rgba[..., 3:]], -1)
 
 
+def painted(job):
+    """The bytes of a sprite, in another colour if it has a kind."""
+    sprite, kind, hue, colour = job
+    return (paint(sprite, kind, hue, colour) if kind else sprite).tobytes()
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -101,10 +108,13 @@ def main():
                 sprites.append({**facts, "colour": colour, "painted": True})
                 jobs.append((index, kind, hue, colour))
     for size in SIZES:
-        with open(options.data / f"sprites_{size}.bin", "wb") as file:
-            for index, kind, hue, colour in jobs:
-                sprite = pixels[size][index]
-                file.write((paint(sprite, kind, hue, colour) if kind else sprite).tobytes())
+        sprites_of_size = [(pixels[size][index], *how) for index, *how in jobs]
+        with (
+            multiprocessing.Pool() as pool,
+            open(options.data / f"sprites_{size}.bin", "wb") as file,
+        ):
+            for sprite in pool.imap(painted, sprites_of_size, chunksize=64):
+                file.write(sprite)
     (options.data / "sprites.json").write_text(json.dumps(sprites))
     named = sum(s["colour"] is not None and not s["painted"] for s in sprites)
     print(f"{len(drawings)} drawings, {named} with a colour word, {len(sprites)} sprites")

@@ -182,17 +182,17 @@ def step_gradients(run, options, step):
     noise = random_segments(
         len(tokens),
         tokens.shape[1] - 1,
-        levels.weights() if levels else torch.ones(1),
+        (levels.weights() if levels else torch.ones(1)).to(precision.DEVICE),
         options.noise,
         options.blind,
-    ).to(precision.DEVICE)
+    )
     total = 0.0
     size = options.at_once or len(tokens)
     model.train()
     for texts, target, level in zip(prompts.split(size), tokens.split(size), noise.split(size)):
         with precision.mixed():
             inputs = noisy_inputs(model, target[:, :-1], level, levels)
-            inputs = with_own_drafts(model, texts, inputs, target, level, options.drafts)
+            inputs = with_own_drafts(model, model, texts, inputs, target, level, options.drafts)
             losses, _, _ = sequence_loss(model, model, texts, inputs, target)
         loss = losses.mean() * (len(target) / len(tokens))
         loss.backward()

@@ -120,6 +120,19 @@ class ImageTokenizer(nn.Module):
         self.decoder = Decoder(code_width, widths)
         self.codebook = Codebook(codes, code_width)
 
+    @torch.no_grad()
+    def normalise(self):
+        """Codes of deviation 1, and the same tokens and pixels: the decoder's first weights take the scale over.
+
+        Nothing ties the scale of the code vectors. In a long training it drifted to 1e5, and codes stored as
+        fp16 overflowed.
+        """
+        codes, last, first = self.codebook, self.encoder.layers[-1], self.decoder.layers[0]
+        scale = codes.codes.square().mean().sqrt()
+        for tensor in (codes.codes, codes.sums, last.weight, last.bias):
+            tensor.div_(scale)
+        first.weight.mul_(scale)
+
     def vectors(self, image):
         """[B, 3, H, W] to [B*h*w, width] in fp32, and the grid's shape."""
         z = self.encoder(image).float()

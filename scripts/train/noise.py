@@ -51,32 +51,35 @@ class Levels:
 
 
 def random_segments(batch, length, weights, share, blind=0.0):
-    """Levels [B, length]: in a `share` of the samples 1 to 3 segments, each with one random level.
+    """Levels [B, length] where `weights` [levels + 1] is: in a `share` of the samples 1 to 3 segments, each with one random level.
 
     In a further `blind` share most positions, in half of these samples all, are at the highest level.
     A small model that always sees the tokens so far learns to continue drawings it recognises and does
     not listen: blind, all of the loss is about the caption. It is also what the first pass of SJD2 sees.
     """
-    levels = torch.zeros(batch, length, dtype=torch.long)
-    for row in range(batch):
-        kind = torch.rand(())
-        if kind >= 1 - blind:
-            hidden = torch.rand(length) < torch.empty(()).uniform_(0.4, 1.6)
-            levels[row, hidden] = len(weights) - 1
-        if kind >= share:
-            continue
-        for _ in range(int(torch.randint(1, 4, ()))):
-            size = int(torch.randint(8, 81, ()))
-            start = int(torch.randint(-size // 2, length - size // 2, ()))
-            level = int(torch.multinomial(weights, 1))
-            levels[row, max(0, start) : start + size] = level
+    device = weights.device
+    kind = torch.rand(batch, 1, device=device)
+    shown = torch.empty(batch, 1, device=device).uniform_(0.4, 1.6)
+    hidden = (kind >= 1 - blind) & (torch.rand(batch, length, device=device) < shown)
+    levels = hidden * (len(weights) - 1)
+    segments = torch.randint(1, 4, (batch, 1), device=device)
+    sizes = torch.randint(8, 81, (batch, 3), device=device)
+    # As often cut off at the start as at the end.
+    starts = (torch.rand(batch, 3, device=device) * length - sizes / 2).floor().long()
+    drawn = weights.multinomial(batch * 3, replacement=True).view(batch, 3)
+    places = torch.arange(length, device=device)
+    for index in range(3):
+        start, size = starts[:, index, None], sizes[:, index, None]
+        inside = (places >= start) & (places < start + size) & (kind < share) & (index < segments)
+        levels = torch.where(inside, drawn[:, index, None], levels)
     return levels
 
 
 def noisy_inputs(model, tokens, levels, schedule):
-    """Input embeddings of tokens [B, S] at levels [B, S]; level 0 is the clean embedding."""
+    """Input embeddings of tokens [B, S] at levels [B, S]; level 0 is the clean embedding.
+    Without a schedule all are clean."""
     clean = model.image_embedding(tokens)
-    if not levels.any():
+    if schedule is None:
         return clean
     alpha, sigma = (table.to(levels.device)[levels][..., None] for table in schedule.alpha_sigma())
     normal = (clean - model.mean) / model.std

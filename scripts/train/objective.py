@@ -17,17 +17,18 @@ def sequence_loss(run, model, prompts, inputs, tokens):
     return loss.view(tokens.shape), logits, middle
 
 
-def with_own_drafts(model, prompts, inputs, tokens, levels, share):
+def with_own_drafts(run, model, prompts, inputs, tokens, levels, share):
     """Inputs as Jacobi decoding sees them: in a `share` of the samples, what the model itself drafts from
     the noisy inputs takes their place."""
     count = int(round(share * len(tokens)))
-    noisy = (levels[:count] > 0)[..., None]
-    if not noisy.any():
+    if count == 0:
         return inputs
+    noisy = (levels[:count] > 0)[..., None]
     training = model.training
     model.eval()
     with torch.no_grad():
-        _, logits, _ = sequence_loss(model, model, prompts[:count], inputs[:count], tokens[:count])
+        logits, _ = model.predict(run, prompts[:count], inputs[:count])
+        logits = logits.float()
         drafts = logits.softmax(-1).flatten(0, 1).multinomial(1).view(tokens[:count].shape)
     model.train(training)
     drafted = model.image_embedding(drafts[:, :-1])
@@ -39,16 +40,15 @@ def mean_loss(model, prompts, tokens, schedule=None, level=0, batch=32):
     """Nats per token; with a level, the inputs of the middle half of the image are noisy."""
     model.eval()
     losses = []
-    generator_state = torch.get_rng_state()
-    torch.manual_seed(7)
     count = tokens.shape[1]
-    for part, target in zip(prompts.split(batch), tokens.split(batch)):
-        levels = torch.zeros_like(target[:, :-1])
-        levels[:, count // 4 : count * 3 // 4] = level
-        with precision.mixed():
-            inputs = noisy_inputs(model, target[:, :-1], levels, schedule)
-            losses.append(sequence_loss(model, model, part, inputs, target)[0].mean(1))
-    torch.set_rng_state(generator_state)
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        for part, target in zip(prompts.split(batch), tokens.split(batch)):
+            levels = torch.zeros_like(target[:, :-1])
+            levels[:, count // 4 : count * 3 // 4] = level
+            with precision.mixed():
+                inputs = noisy_inputs(model, target[:, :-1], levels, schedule)
+                losses.append(sequence_loss(model, model, part, inputs, target)[0].mean(1))
     return torch.cat(losses).mean().item()
 
 

@@ -28,14 +28,16 @@ class RunLog:
         self.sums, self.steps, self.since = {}, 0, self.seconds()
 
     def add(self, **values):
-        """One step's `tokens`, and values to be averaged."""
+        """One step's `tokens`, and values to be averaged: numbers, or scalar tensors, which are not
+        read here, so that a GPU need not be waited for."""
         self.steps += 1
         for key, value in values.items():
             self.sums[key] = self.sums.get(key, 0) + value
 
     def write_means(self, **values):
         """What was added since, and tokens per second."""
-        speed = self.sums.pop("tokens") / (self.seconds() - self.since)
-        means = {key: value / self.steps for key, value in self.sums.items()}
+        tokens = self.sums.pop("tokens")
+        means = {key: float(value) / self.steps for key, value in self.sums.items()}
+        speed = tokens / (self.seconds() - self.since)
         self.write(**values, **means, tokens_per_second=round(speed))
         self.forget()

@@ -4,6 +4,7 @@ No scene is ever drawn twice. Composing takes under a millisecond and its tokens
 training step of the transformer; with a GPU, processes compose ahead (`workers`).
 """
 
+import math
 import sys
 from pathlib import Path
 
@@ -19,23 +20,25 @@ from scene import Sampler
 from tokenize_pictures import load_tokenizer
 
 
-CHUNK = 8  # scenes that go from a process to another at a time
 SEEN, HELD_OUT = 0, 1
 
 
 class Chunks(torch.utils.data.IterableDataset):
-    """Pictures uint8 [8, 128, 128, 3] with their captions, without end."""
+    """Pictures uint8 [size, 128, 128, 3] and prompt ids [size, P + 1] of their captions, without end."""
 
-    def __init__(self, folder, seed):
-        self.folder, self.seed = folder, seed
+    def __init__(self, folder, prompts, seed, size, unconditional):
+        self.folder, self.prompts, self.seed, self.size = folder, prompts, seed, size
+        self.unconditional = unconditional
 
     def __iter__(self):
         worker = torch.utils.data.get_worker_info()
         sampler = Sampler(Catalogue(self.folder), [*self.seed, worker.id if worker else 0])
         while True:
-            scenes = [sampler.sample() for _ in range(CHUNK)]
+            scenes = [sampler.sample() for _ in range(self.size)]
             pixels = np.stack([picture(scene, sampler.catalogue) for scene in scenes])
-            yield torch.from_numpy(pixels), [scene.caption for scene in scenes]
+            drop = sampler.rng.random(self.size) < self.unconditional
+            texts = [None if gone else scene.caption for gone, scene in zip(drop, scenes)]
+            yield torch.from_numpy(pixels), self.prompts.encode(texts)
 
 
 class Scenes:
@@ -43,17 +46,26 @@ class Scenes:
 
     splits = {"seen": SEEN, "held_out": HELD_OUT}
 
-    def __init__(self, folder, tokenizer, prompts, seed, workers=0):
+    def __init__(self, folder, tokenizer, prompts, seed, workers=0, unconditional=0.1):
         self.folder, self.prompts, self.workers = folder, prompts, workers
+        self.unconditional = unconditional
         tokenizer = load_tokenizer(tokenizer)
         self.tokenizer = tokenizer.to(precision.DEVICE, memory_format=torch.channels_last)
         self.seed(seed)
 
     def seed(self, seed):
         self.rng = np.random.default_rng([*seed, 1])
-        self.chunks = iter(
+        self.chunks = None
+        self.chunk_seed = seed
+
+    def _chunks(self, batch):
+        """Processes hand over 64 scenes at a time: each handing over costs the same."""
+        size = math.gcd(batch, 64 if self.workers else 8)
+        data = Chunks(self.folder, self.prompts, self.chunk_seed, size, self.unconditional)
+        pin = precision.DEVICE.type == "cuda"
+        return iter(
             torch.utils.data.DataLoader(
-                Chunks(self.folder, seed), batch_size=None, num_workers=self.workers
+                data, batch_size=None, num_workers=self.workers, pin_memory=pin
             )
         )
 
@@ -62,15 +74,19 @@ class Scenes:
         images = pixels.to(precision.DEVICE).permute(0, 3, 1, 2).float() / 127.5 - 1
         images = images.contiguous(memory_format=torch.channels_last)
         # In fp32: rounded to bfloat16, a drawing that is moved keeps 91% of its tokens, and 98% like this.
-        return torch.cat([self.tokenizer.tokenize(part) for part in images.split(64)])
+        return torch.cat([self.tokenizer.tokenize(part) for part in images.split(256)])
 
-    def sample(self, batch, unconditional=0.1):
-        """Prompt ids [B, P + 1] and tokens [B, N]; B is a multiple of 8."""
-        chunks = [next(self.chunks) for _ in range(batch // CHUNK)]
-        texts = [text for _, captions in chunks for text in captions]
-        texts = [None if self.rng.random() < unconditional else text for text in texts]
-        tokens = self.tokens(torch.cat([pixels for pixels, _ in chunks]))
-        return self.prompts.encode(texts).to(precision.DEVICE), tokens
+    def sample(self, batch):
+        """Prompt ids [B, P + 1] and tokens [B, N]. Every batch has the size of the first."""
+        if self.chunks is None:
+            self.chunks = self._chunks(batch)
+        pixels, texts = [], []
+        while sum(map(len, texts)) < batch:
+            some, captions = next(self.chunks)
+            pixels.append(some.to(precision.DEVICE, non_blocking=True))
+            texts.append(captions)
+        tokens = self.tokens(torch.cat(pixels))
+        return torch.cat(texts).to(precision.DEVICE), tokens
 
     def validation(self, split, count=64):
         """Scenes of a fixed seed; of HELD_OUT, two things of which training never sees both."""

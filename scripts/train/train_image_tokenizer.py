@@ -46,6 +46,7 @@ def parse():
     parser.add_argument(
         "--ranks", type=int, help="processes that share a batch; default 2, or 1 on a GPU"
     )
+    parser.add_argument("--workers", type=int, default=0, help="processes that compose ahead")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tiny", action="store_true", help="narrow, for a trial of the chain")
     return parser.parse_args()
@@ -63,12 +64,12 @@ def rotate_hue(images, share=0.25):
     rotation[:, 1, 1] = rotation[:, 2, 2] = cos
     rotation[:, 1, 2], rotation[:, 2, 1] = -sin, sin
     matrix = torch.linalg.inv(to_yiq) @ rotation @ to_yiq
-    return torch.einsum("bij,bjhw->bihw", matrix, images).clamp(-1, 1)
+    return torch.einsum("bij,bjhw->bihw", matrix.to(images.device), images).clamp(-1, 1)
 
 
 def to_images(pixels):
-    """uint8 [B, H, W, 3] to [B, 3, H, W] in [-1, 1]."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+    """uint8 [B, H, W, 3] to [B, 3, H, W] in [-1, 1], where training computes."""
+    return torch.as_tensor(pixels).to(precision.DEVICE).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 class Pictures:
@@ -86,9 +87,25 @@ class Pictures:
     def validation(self):
         return to_images(self.pixels[self.valid])
 
+    def seed(self, seed):
+        self.rng = np.random.default_rng(seed)
+
     def sample(self, batch):
         chosen = self.rng.choice(self.train, batch, replace=False)
         return rotate_hue(to_images(self.pixels[np.sort(chosen)]))
+
+
+class CollageStream(torch.utils.data.IterableDataset):
+    """Pieces uint8 [size, 64, 64, 3] full of sprites, without end."""
+
+    def __init__(self, catalogue, seed, size):
+        self.catalogue, self.seed, self.size = catalogue, seed, size
+
+    def __iter__(self):
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng([*self.seed, worker.id if worker else 0])
+        while True:
+            yield np.stack([collage(self.catalogue, rng) for _ in range(self.size)])
 
 
 class Collages:
@@ -96,15 +113,24 @@ class Collages:
 
     codes, widths = 1024, [128, 64, 32]
 
-    def __init__(self, folder):
-        self.catalogue = Catalogue(folder)
+    def __init__(self, folder, workers):
+        self.catalogue, self.workers = Catalogue(folder), workers
 
     def validation(self):
         rng = np.random.default_rng(10_007)
         return to_images(np.stack([collage(self.catalogue, rng) for _ in range(256)]))
 
+    def seed(self, seed):
+        self.rng = np.random.default_rng(seed)
+        self.stream, self.stream_seed = None, seed
+
     def sample(self, batch):
-        return to_images(np.stack([collage(self.catalogue, self.rng) for _ in range(batch)]))
+        if self.stream is None:
+            stream = CollageStream(self.catalogue, self.stream_seed, batch)
+            self.stream = iter(
+                torch.utils.data.DataLoader(stream, batch_size=None, num_workers=self.workers)
+            )
+        return to_images(next(self.stream))
 
 
 def reconstruction_loss(output, image):
@@ -131,10 +157,10 @@ def train(options):
     torch.manual_seed(options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     if options.scenes:
-        data = Collages(options.scenes)
+        data = Collages(options.scenes, options.workers)
     else:
         data = Pictures(options.data, options.seed)
-    valid = data.validation().to(precision.DEVICE)
+    valid = data.validation()
     widths = [32, 16, 8][: len(data.widths)] if options.tiny else data.widths
     model = ImageTokenizer(options.codes or data.codes, widths=widths)
     if options.decoder_of:
@@ -151,7 +177,7 @@ def train(options):
         optimiser.load_state_dict(state["optimiser"])
         step, seconds = state["step"], state["seconds"]
     # All ranks start from the same weights and go on with different pictures.
-    data.rng = np.random.default_rng([options.seed, step, ranks.rank()])
+    data.seed([options.seed, step, ranks.rank()])
     torch.manual_seed(int(data.rng.integers(2**40)))
     batch = options.batch // ranks.count()
     log = RunLog(options.out / "log.jsonl" if first else "/dev/null", seconds)
@@ -166,12 +192,12 @@ def train(options):
         temporary.replace(checkpoint)
 
     running, restarted, deviation = 0.0, 0, None
+    every = max(100, options.steps // 40)
     while (progress := step / options.steps) < 1:
         for group in optimiser.param_groups:
             warm = min(1.0, (step + 1) / 100)
             group["lr"] = options.lr * warm * (0.5 + 0.5 * math.cos(math.pi * progress))
-        image = data.sample(batch).to(precision.DEVICE)
-        image = image.contiguous(memory_format=torch.channels_last)
+        image = data.sample(batch).contiguous(memory_format=torch.channels_last)
         with precision.mixed():
             vectors, (b, h, w) = model.vectors(image)
             if options.decoder_of:
@@ -198,13 +224,13 @@ def train(options):
         if step >= PLAIN_STEPS and progress < 0.9 and not options.decoder_of:
             model.codebook.patience = 15 if progress < 0.7 else 200
             restarted += model.codebook.follow(vectors.detach(), indices)
-        running += loss.item()
+        running += loss.detach()
         step += 1
-        if step % 100 == 0 and first:
+        if step % every == 0 and first:
             psnr, used = evaluate(model, valid)
             log.write(
                 step=step,
-                loss=running / 100,
+                loss=running.item() / every,
                 psnr=psnr,
                 codes_used=used,
                 restarted=restarted,
@@ -217,6 +243,7 @@ def train(options):
     psnr, used = evaluate(model, valid)
     log.write(step=step, psnr=psnr, codes_used=used, final=True)
     save()
+    model.normalise()
     config = {**model.config, "psnr": psnr, "codes_used": used}
     torch.save({"model": model.cpu().state_dict(), "config": config}, options.out / "tokenizer.pt")
     (options.out / "config.json").write_text(json.dumps(config, indent=1))

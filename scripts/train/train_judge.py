@@ -36,6 +36,7 @@ def parse():
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--workers", type=int, default=0, help="processes that compose ahead")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=5)
     return parser.parse_args()
@@ -50,12 +51,30 @@ def to_targets(scenes):
             colour = COLOURS.index(thing.colour) if thing.colour else -1
             middles[index, row, column] = 1
             things.append([index, row, column, thing.object, colour, SIZES.index(thing.size)])
-    return middles.to(precision.DEVICE), torch.tensor(things, device=precision.DEVICE)
+    return middles, torch.tensor(things)
 
 
-def to_images(scenes, catalogue):
-    pixels = torch.from_numpy(np.stack([picture(scene, catalogue) for scene in scenes]))
+def to_pixels(scenes, catalogue):
+    return torch.from_numpy(np.stack([picture(scene, catalogue) for scene in scenes]))
+
+
+def to_images(pixels):
     return pixels.to(precision.DEVICE).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class Batches(torch.utils.data.IterableDataset):
+    """Pixels uint8 [batch, 128, 128, 3] and their targets, without end; every fourth scene is held out."""
+
+    def __init__(self, catalogue, seed, batch):
+        self.catalogue, self.seed, self.batch = catalogue, seed, batch
+
+    def __iter__(self):
+        worker = torch.utils.data.get_worker_info()
+        seed = [*self.seed, worker.id if worker else 0]
+        samplers = [Sampler(self.catalogue, [*seed, held], bool(held)) for held in (0, 1)]
+        while True:
+            scenes = [samplers[i % 4 == 0].sample() for i in range(self.batch)]
+            yield to_pixels(scenes, self.catalogue), to_targets(scenes)
 
 
 @torch.no_grad()
@@ -63,9 +82,10 @@ def disturbed(images, tokenizer, rng):
     """Half of the images as their tokens give them back, some of these with a few tokens exchanged."""
     half = len(images) // 2
     tokens = tokenizer.tokenize(images[:half])
-    for row in tokens[: half // 2]:
-        wrong = torch.from_numpy(rng.random(len(row)) < rng.uniform(0, 0.06)).to(row.device)
-        row[wrong] = tokens[int(rng.integers(half))][wrong]
+    some = tokens[: half // 2]
+    wrong = rng.random(some.shape) < rng.uniform(0, 0.06, (len(some), 1))
+    others = tokens[rng.integers(half, size=len(some))]
+    tokens[: half // 2] = torch.where(torch.from_numpy(wrong).to(some.device), others, some)
     return torch.cat([tokenizer.image(tokens), images[half:]])
 
 
@@ -114,10 +134,16 @@ def main():
         optimiser.load_state_dict(state["optimiser"])
         step, seconds = state["step"], state["seconds"]
     rng = np.random.default_rng([options.seed, step])
-    samplers = [Sampler(catalogue, [options.seed, step, held], bool(held)) for held in (0, 1)]
+    batches = iter(
+        torch.utils.data.DataLoader(
+            Batches(catalogue, [options.seed, step], options.batch),
+            batch_size=None,
+            num_workers=options.workers,
+        )
+    )
     valid = [Sampler(catalogue, [77, held], bool(held)) for held in (0, 1)]
     valid = [sampler.sample() for sampler in valid for _ in range(128)]
-    valid_images = to_images(valid, catalogue)
+    valid_images = to_images(to_pixels(valid, catalogue))
     with torch.no_grad():
         coded = torch.cat(
             [tokenizer.image(tokenizer.tokenize(part)) for part in valid_images.split(32)]
@@ -135,18 +161,19 @@ def main():
         factor = min(1.0, (step + 1) / 50) * min(1.0, 0.03 + 2.0 * (1 - step / options.steps))
         for group in optimiser.param_groups:
             group["lr"] = options.lr * factor
-        scenes = [samplers[i % 4 == 0].sample() for i in range(options.batch)]
-        images = disturbed(to_images(scenes, catalogue), tokenizer, rng)
+        pixels, targets = next(batches)
+        targets = [target.to(precision.DEVICE) for target in targets]
+        images = disturbed(to_images(pixels), tokenizer, rng)
         images = images.contiguous(memory_format=torch.channels_last)
         judge.train()
         with precision.mixed():
-            loss = judge.loss(images, to_targets(scenes))
+            loss = judge.loss(images, targets)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(judge.parameters(), 5.0)
         optimiser.step()
         step += 1
-        log.add(tokens=len(images), loss=loss.item())
+        log.add(tokens=len(images), loss=loss.detach())
         if step % 100 == 0 or step == options.steps:
             log.write_means(step=step)
         if step % 500 == 0 or step == options.steps:

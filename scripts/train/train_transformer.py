@@ -27,6 +27,7 @@ from model import Config, Transformer
 from noise import Levels, noisy_inputs, random_segments
 from objective import sequence_loss, validation_losses, with_own_drafts
 from optimisers import new_optimisers, set_learning_rate
+from pace import Pace
 from run_log import RunLog
 from scene_data import Scenes
 
@@ -74,7 +75,7 @@ def parse():
         "--decay-from", type=float, default=0.5, help="share of the steps after which LR decays"
     )
     parser.add_argument("--decay-to", type=float, default=0.05, help="final share of the LR")
-    parser.add_argument("--layers", type=int, help="default 6, or 7 for scenes")
+    parser.add_argument("--layers", type=int, help="default 6, or 8 for scenes")
     parser.add_argument("--width", type=int, help="default 256, or 320 for scenes")
     parser.add_argument("--dropout", type=float, default=0.05)
     parser.add_argument(
@@ -82,6 +83,9 @@ def parse():
     )
     parser.add_argument(
         "--workers", type=int, default=0, help="processes that compose scenes ahead"
+    )
+    parser.add_argument(
+        "--minutes", type=float, help="fewer --steps: those that are done by then at this speed"
     )
     parser.add_argument("--validate-minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
@@ -97,7 +101,7 @@ def shape_of(options):
     if options.tiny:
         return TINY
     width = options.width or (320 if options.scenes else 256)
-    layers = options.layers or (7 if options.scenes else 6)
+    layers = options.layers or (8 if options.scenes else 6)
     if options.scenes:
         heads = {"heads": width // 64, "kv_heads": width // 64}
         return {"width": width, "layers": layers, "feed_forward": width * 13 // 5, **heads}
@@ -155,8 +159,7 @@ def freeze_what_must_stay(model, options):
 @torch.no_grad()
 def follow(ema, model, step):
     decay = min(EMA_DECAY, (step + 1) / (step + 10))
-    for old, new in zip(ema.parameters(), model.parameters()):
-        old.lerp_(new, 1 - decay)
+    torch._foreach_lerp_(list(ema.parameters()), list(model.parameters()), 1 - decay)
     for old, new in zip(ema.buffers(), model.buffers()):
         old.copy_(new)
 
@@ -174,15 +177,17 @@ def train(options):
     model = new_model(options, prompts.tokenizer.get_vocab_size(), init).to(precision.DEVICE)
     freeze_what_must_stay(model, options)
     schedule = Levels(count=model.config.levels)
-    level_weights = schedule.weights()
+    level_weights = schedule.weights().to(precision.DEVICE)
     ema = copy.deepcopy(model)
     probe = LayoutProbe(model.config).to(precision.DEVICE)
     if "probe" in init:
         probe.load_state_dict(init["probe"])
     eager = options.no_compile or options.tiny
-    run = model if eager else torch.compile(model)
+    # One program for each shape: of the batch, and of the share of it with own drafts.
+    run = model if eager else torch.compile(model, dynamic=False)
     teacher = copy.deepcopy(model).eval().requires_grad_(False) if options.distil else None
-    teach = teacher if eager or not teacher else torch.compile(teacher)
+    teach = teacher if eager or not teacher else torch.compile(teacher, dynamic=False)
+    noisy = bool(options.noise or options.blind)
     unconditional = prompts.encode([None]).to(precision.DEVICE)
     optimisers = new_optimisers(model, probe, options.lr_scale)
     # Once guidance is in the weights it stays there, whatever they are trained on after.
@@ -199,6 +204,7 @@ def train(options):
         count = sum(p.numel() for p in model.parameters())
         print(f"{count / 1e6:.2f} M parameters", flush=True)
     last_save = last_validation = log.seconds()
+    pace = Pace(options.minutes, step)
 
     while step < options.steps:
         factor = set_learning_rate(
@@ -207,13 +213,13 @@ def train(options):
         texts, tokens = data.sample(batch)
         levels = random_segments(
             len(tokens), tokens.shape[1] - 1, level_weights, options.noise, options.blind
-        ).to(precision.DEVICE)
+        )
         model.train()
         if not model.frozen:
             model.measure_statistics()
         with precision.mixed():
-            inputs = noisy_inputs(model, tokens[:, :-1], levels, schedule)
-            inputs = with_own_drafts(model, texts, inputs, tokens, levels, options.drafts)
+            inputs = noisy_inputs(model, tokens[:, :-1], levels, schedule if noisy else None)
+            inputs = with_own_drafts(run, model, texts, inputs, tokens, levels, options.drafts)
             losses, logits, middle = sequence_loss(run, model, texts, inputs, tokens)
             if teacher:
                 law = guided_law(teach, texts, unconditional, tokens, options.distil)
@@ -231,11 +237,12 @@ def train(options):
             optimiser.zero_grad()
         follow(ema, model, step)
         step += 1
+        options.steps = pace.limit(step, options.steps, loss)
         if not first:
             continue
         images = options.batch * step
-        log.add(tokens=options.batch * tokens.shape[1], loss=loss.item(), layout=layout.item())
-        if step % 50 == 0:
+        log.add(tokens=options.batch * tokens.shape[1], loss=loss.detach(), layout=layout.detach())
+        if step % max(50, options.steps // 250 // 50 * 50) == 0:
             log.write_means(step=step, lr=factor)
         if log.seconds() - last_save > SAVE_SECONDS:
             checkpoint.save(step, log.seconds())
