@@ -40,12 +40,14 @@ def parse():
         type=float,
         help="default scale; 1.5, or 1 if guidance is in the weights (train_transformer.py --distil)",
     )
-    parser.add_argument("--temperature", type=float, help="default 0.4, or 1 for scenes")
+    parser.add_argument("--temperature", type=float, help="default 0.4, or 0.8 for scenes")
     parser.add_argument("--top-k", type=int, help="default 100, or 0 for scenes")
+    parser.add_argument("--top-p", type=float, help="default 1, or 0.95 for scenes")
     options = parser.parse_args()
-    temperature, top_k = (1, 0) if options.scenes else (0.4, 100)
+    temperature, top_k, top_p = (0.8, 0, 0.95) if options.scenes else (0.4, 100, 1)
     options.temperature = temperature if options.temperature is None else options.temperature
     options.top_k = top_k if options.top_k is None else options.top_k
+    options.top_p = top_p if options.top_p is None else options.top_p
     options.data = options.scenes or options.data
     options.description = SCENES if options.scenes else DESCRIPTION
     return options
@@ -66,7 +68,14 @@ def load_checkpoint(path):
 
 def array(tensor):
     """A function that makes what is left of a weight after storage as fp16."""
-    return lambda: tensor.detach().half().float().numpy()
+
+    def stored():
+        half = tensor.detach().half()
+        if not half.isfinite().all():
+            raise ValueError("A weight has values that fp16 cannot hold")
+        return half.float().numpy()
+
+    return stored
 
 
 def exported_weights(model):
@@ -167,7 +176,7 @@ def manifest(facts, config, factor, levels, files):
             "guidance": facts.guidance,
             "temperature": facts.temperature,
             "topK": facts.top_k,
-            "topP": 1,
+            "topP": getattr(facts, "top_p", 1),
         },
         "denoising": levels.manifest(),
         "cache": {"layout": "rows"},

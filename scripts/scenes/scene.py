@@ -25,17 +25,17 @@ from words import (
 
 # A drawing is learnt from a few hundred looks at it, in each size: what is asked for most is shown most.
 KINDS = {
-    "one": 0.28,
-    "two": 0.12,
-    "counting": 0.12,
-    "colours": 0.20,
+    "one": 0.24,
+    "two": 0.16,
+    "counting": 0.13,
+    "colours": 0.17,
     "position": 0.15,
-    "attribution": 0.10,
+    "attribution": 0.12,
     "group": 0.03,
 }
 STYLE_ODDS = {"twemoji": 0.84, "noto": 0.08, "flat": 0.08}
 FIRST_DRAWING = 0.8  # of an object's drawings the first, its default
-WHITE = 0.65  # backgrounds; of the others two thirds are a colour, and one a place
+WHITE = 0.6  # backgrounds; of the others two thirds are a colour, and one a place
 
 
 @dataclass

@@ -1,8 +1,9 @@
 """Run the whole chain, from the npm packages of drawings to a checked model package.
 
-python scripts/train/chain.py                    the shipped model; about two hours on two quiet cores
-python scripts/train/chain.py --model scenes     the model that composes, 128x128; some eight hours, or less on a GPU
-python scripts/train/chain.py --tiny             two minutes; a model that draws nothing, to try the chain
+python scripts/train/chain.py                      the shipped model; half an hour on an H200, days on two cores
+python scripts/train/chain.py --short              what two cores do in eight hours; not the shipped model's quality
+python scripts/train/chain.py --tiny               a minute; a model that draws nothing, to try the chain
+python scripts/train/chain.py --model drawings     the model that was shipped before, 64x64, one thing; two hours on two cores
 
 Steps that are done are skipped, interrupted training goes on where it was: run it again, in the same root.
 """
@@ -19,12 +20,23 @@ import precision
 SCRIPTS = Path(__file__).resolve().parent.parent
 
 
-# Of the model that composes. Blind samples from the start: all of their loss is about the caption.
+# Of the shipped model. Blind samples from the start: all of their loss is about the caption.
 PRETRAINING = ["--noise", 0.1, "--blind", 0.25, "--decay-from", 0.6, "--decay-to", 0.2]
-FINETUNING = ["--noise", 0.25, "--blind", 0.35, "--drafts", 0.25, "--lr-scale", 0.6]
-FINETUNING += ["--decay-from", 0.4, "--decay-to", 0.15, "--seed", 2]
-DISTILLING = ["--distil", 1.5, "--noise", 0.35, "--blind", 0.25, "--drafts", 0.25]
-DISTILLING += ["--lr-scale", 0.3, "--decay-from", 0, "--decay-to", 0.02, "--seed", 3]
+FINETUNING = ["--noise", 0.25, "--blind", 0.3, "--drafts", 0.25, "--lr-scale", 0.7]
+FINETUNING += ["--layout", 0.1, "--decay-from", 0.35, "--decay-to", 0.12, "--seed", 2]
+DISTILLING = ["--distil", 2, "--noise", 0.35, "--blind", 0.25, "--drafts", 0.25]
+DISTILLING += [
+    "--layout",
+    0.1,
+    "--lr-scale",
+    0.3,
+    "--decay-from",
+    0,
+    "--decay-to",
+    0.02,
+    "--seed",
+    3,
+]
 
 
 def weights(folder):
@@ -54,25 +66,26 @@ def export(root, tokenizer, package, fixture, data):
     return [("package", None, command), ("parity", None, [*check, "--fixture", fixture])]
 
 
-def scene_steps(root, package, fixture, tiny):
-    """The model that composes: as `drawing_steps`, with scenes that are made up as they are drawn."""
+def scene_steps(root, package, fixture, tiny, short):
+    """The shipped model: as `drawing_steps`, with scenes that are made up as they are drawn."""
     scenes, tokenizer, decoder = (
         root / name for name in ("scenes", "image_tokenizer", "image_decoder")
     )
     small = ["--tiny"] if tiny else []
     python, train = [sys.executable], SCRIPTS / "train"
-    pretraining, finetuning, distilling = (40, 30, 20) if tiny else (14_000, 4_000, 2_000)
+    # Steps of so many scenes: a GPU wants many at a time.
+    (pretraining, finetuning, distilling), batch = (10_400, 2_600, 1_800), 256
+    if tiny or short:
+        pretraining, finetuning, distilling = (40, 30, 20) if tiny else (14_000, 4_000, 2_000)
+        batch = 16
     where = ["--scenes", scenes, "--tokenizer", tokenizer]
-    # As many scenes in all; a GPU wants many at a time.
-    gpu = precision.DEVICE.type == "cuda"
-    larger = 4 if gpu and not tiny else 1
+    workers = ["--workers", 14 if precision.DEVICE.type == "cuda" else 0]
 
     def stage(name, init, steps, *flags):
         folder = root / name
         command = [*python, train / "train_transformer.py", *where, "--out", folder]
         command += ["--init", weights(root / init)] if init else []
-        command += ["--steps", steps // larger, "--batch", 16 * larger, "--dropout", 0]
-        command += ["--workers", 8 if gpu else 0, *flags, *small]
+        command += ["--steps", steps, "--batch", batch, "--dropout", 0, *workers, *flags, *small]
         return name, folder / "done", command
 
     return [
@@ -102,7 +115,8 @@ def scene_steps(root, package, fixture, tiny):
             "image tokenizer",
             tokenizer / "tokenizer.pt",
             [*python, train / "train_image_tokenizer.py", "--scenes", scenes, "--out", tokenizer]
-            + ["--steps", 120 if tiny else 2000, *small],
+            + ["--steps", 120 if tiny else 2000 if short else 12_000]
+            + ["--batch", 32 if tiny or short else 128, *workers, *small],
         ),
         stage("pretrained", None, pretraining, *PRETRAINING),
         stage("finetuned", "pretrained", finetuning, *FINETUNING),
@@ -111,13 +125,14 @@ def scene_steps(root, package, fixture, tiny):
             "image decoder",
             decoder / "tokenizer.pt",
             [*python, train / "train_image_tokenizer.py", "--scenes", scenes, "--out", decoder]
-            + ["--decoder-of", tokenizer, "--steps", 40 if tiny else 4000, "--seed", 2],
+            + ["--decoder-of", tokenizer, "--steps", 40 if tiny else 2500, "--seed", 2]
+            + ["--lr", 1e-3, "--batch", 32 if tiny or short else 128, *workers],
         ),
     ] + export(root, decoder, package, fixture, ["--scenes", scenes])
 
 
-def drawing_steps(root, package, fixture, tiny):
-    """(name, file that shows that it is done or None to do it each time, command) in order."""
+def drawing_steps(root, package, fixture, tiny, short):
+    """The model that was shipped before: (name, file that shows that it is done or None to do it each time, command) in order."""
     data, tokenizer = root / "data", root / "image_tokenizer"
     pretrained, finetuned, distilled = (
         root / name for name in ("pretrained", "finetuned", "distilled")
@@ -216,27 +231,31 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", choices=["emoji", "scenes"], default="emoji")
+    parser.add_argument("--model", choices=["scenes", "drawings"], default="scenes")
     parser.add_argument(
         "--root",
         type=Path,
-        help="where to work; default training (emoji), $SJD2_TRAINING or ~/.cache/sjd2/training (scenes), "
-        "or training/tiny",
+        help="where to work; default $SJD2_TRAINING or ~/.cache/sjd2/training (scenes), training "
+        "(drawings), or training/tiny",
     )
-    parser.add_argument("--package", type=Path, help="default models/emoji, or in the root")
+    parser.add_argument(
+        "--package", type=Path, help="default models/emoji (scenes), or in the root"
+    )
     parser.add_argument("--fixture", type=Path, help="default test/fixtures/parity.json, likewise")
     parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--short", action="store_true")
     parser.add_argument("--list", action="store_true", help="print the commands and stop")
     options = parser.parse_args()
     scenes = options.model == "scenes"
     usual = default_root() if scenes else Path("training")
     root = options.root or (Path("training/tiny") if options.tiny else usual)
     # Only the shipped model's fixture belongs to the clone.
-    package = root / "package" if options.tiny or scenes else Path("models/emoji")
-    fixture = root / "parity.json" if options.tiny or scenes else Path("test/fixtures/parity.json")
+    shipped = scenes and not options.tiny and not options.short
+    package = Path("models/emoji") if shipped else root / "package"
+    fixture = Path("test/fixtures/parity.json") if shipped else root / "parity.json"
     chain = scene_steps if scenes else drawing_steps
     where = options.package or package, options.fixture or fixture
-    run(chain(root, *where, options.tiny), options.list)
+    run(chain(root, *where, options.tiny, options.short), options.list)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ withPython('test:chain', (python) => {
   // Steps that are done would be skipped.
   const training = join(root, 'build', 'chain', 'training');
   rmSync(training, { recursive: true, force: true });
-  for (const model of ['emoji', 'scenes']) {
+  for (const model of ['scenes', 'drawings']) {
     const chain = ['scripts/train/chain.py', '--tiny', '--model', model];
     python(`the tiny chain of ${model}`, ...chain, '--root', join(training, model));
   }

@@ -1,12 +1,11 @@
 """Keep trained weights in the repository as fp16 safetensors, and bring them back.
 
-python scripts/train/keep.py               training/ -> scripts/train/checkpoints/
-python scripts/train/keep.py --restore     scripts/train/checkpoints/ -> training/
-python scripts/train/keep.py --model scenes [--restore]      the same for the model that composes
+python scripts/train/keep.py               where training is kept (chain.py) -> scripts/train/checkpoints/
+python scripts/train/keep.py --restore     the other way
 
-Kept are the image tokenizer with its encoder, and the transformer after pre-training, after fine-tuning, and
-with its guidance distilled, which is the one that is shipped: training can go on from any of them without
-repeating hours. The tokens and captions come back from scripts/train/chain.py, which skips what is there.
+Kept are the image tokenizer with its encoder, and the transformer after fine-tuning, which its guidance was distilled
+from: training can go on from there without repeating what a GPU did in minutes and two cores would take days for.
+The distilled weights are the shipped package. All else comes back from scripts/train/chain.py, which skips what is there.
 """
 
 import argparse
@@ -19,15 +18,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 FOLDER = Path(__file__).resolve().parent / "checkpoints"
+# With the longer trained decoder; its encoder and codes are those of image_tokenizer.
 KEPT = {
-    "emoji": {
-        "image_tokenizer.safetensors": "image_tokenizer/tokenizer.pt",
-        "pretrained.safetensors": "pretrained/ema.pt",
-        "finetuned.safetensors": "finetuned/ema.pt",
-        "distilled.safetensors": "distilled/ema.pt",
-    },
-    # Its transformer is not trained yet (docs/training.md).
-    "scenes": {"scenes_image_tokenizer.safetensors": "image_tokenizer/tokenizer.pt"},
+    "image_tokenizer.safetensors": ["image_tokenizer/tokenizer.pt", "image_decoder/tokenizer.pt"],
+    "finetuned.safetensors": ["finetuned/ema.pt"],
 }
 
 
@@ -35,8 +29,10 @@ def keep(source, target):
     state = torch.load(source, weights_only=True)
     tensors = {}
     for name, tensor in state.pop("model").items():
-        half = tensor.is_floating_point()
-        tensors[name] = (tensor.half() if half else tensor).contiguous()
+        stored = tensor.half() if tensor.is_floating_point() else tensor
+        if not stored.isfinite().all():
+            raise ValueError(f"{source}: {name} has values that fp16 cannot hold")
+        tensors[name] = stored.contiguous()
     save_file(tensors, target, {"state": json.dumps(state)})
     print(f"{target.stat().st_size / 1e6:8.2f} MB  {target}")
 
@@ -59,17 +55,16 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", choices=KEPT, default="emoji")
-    parser.add_argument("--root", type=Path, help="default as in chain.py")
+    parser.add_argument("--root", type=Path, default=default_root(), help="default as in chain.py")
     parser.add_argument("--restore", action="store_true")
     options = parser.parse_args()
-    root = options.root or (default_root() if options.model == "scenes" else Path("training"))
     FOLDER.mkdir(exist_ok=True)
-    for kept, trained in KEPT[options.model].items():
-        if options.restore:
-            restore(FOLDER / kept, root / trained)
-        else:
-            keep(root / trained, FOLDER / kept)
+    for kept, trained in KEPT.items():
+        if not options.restore:
+            keep(options.root / trained[-1], FOLDER / kept)
+            continue
+        for target in trained:
+            restore(FOLDER / kept, options.root / target)
 
 
 if __name__ == "__main__":
