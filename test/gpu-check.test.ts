@@ -41,7 +41,7 @@ test('the margin that explains a tie is positive for every token that won, and s
       const margin = (at, other) => winningMargin(model, 'a cat', 3n, tokens[0], at, other);
       const others = [];
       for (let at = 0; at < 256; at += 17) {
-        for (let step = 1; step < 4; step++) others.push(await margin(at, (tokens[0][at] + step * 97) % 512));
+        for (let step = 1; step < 4; step++) others.push(await margin(at, (tokens[0][at] + step * 97) % 1024));
       }
       console.log(JSON.stringify({ least: Math.min(...others), self: await margin(9, tokens[0][9]) }));
     })`;

@@ -45,8 +45,8 @@ test('what a model takes is said by part before any of it is taken', async () =>
     await expect(loadModel('emoji', { device: 'cpu' })).rejects.toMatchObject({
       code: 'ERR_MEMORY',
       message: expect.stringMatching(
-        // 8.4 MB of fp16 weights become floats, and the cache of two rows holds floats.
-        /needs \d+ MB of memory at least \(weights 17, KV cache of one image 2, tables 1, image decoder \d+\), and 20 MB are free/,
+        // 19 MB of fp16 weights become floats, and the cache of two rows holds floats.
+        /needs \d+ MB of memory at least \(weights 39, KV cache of one image 7, tables 2, image decoder \d+\), and 20 MB are free/,
       ),
     });
   } finally {

@@ -209,7 +209,7 @@ describe('hashes', () => {
 
 describe('graphs that contradict the manifest are refused at load', () => {
   test.each<[string, (manifest: Json) => void, RegExp]>([
-    ['fewer layers than the graph', (m) => (m.layers = 5), /to have 14 inputs but it has 16/],
+    ['fewer layers than the graph', (m) => (m.layers = 7), /to have 18 inputs but it has 20/],
     [
       'more rows and columns than the image decoder takes',
       (m) => Object.assign(m.image, { rows: 20, columns: 16 }),
@@ -220,11 +220,11 @@ describe('graphs that contradict the manifest are refused at load', () => {
       (m) => (m.image.rows = 8),
       /tokens of .*image_decoder\.onnx to be int64 with shape \[1, 128\]/,
     ],
-    ['other query heads', (m) => (m.heads = 8), /expected attention of 8 heads .* but found 4/],
+    ['other query heads', (m) => (m.heads = 10), /expected attention of 10 heads .* but found 5/],
     ['heads that do not share keys', (m) => (m.heads = 3), /heads: must be a multiple of kvHeads/],
     ['a guidance out of range', (m) => (m.sampler.guidance = 101), /sampler\.guidance/],
     ['a temperature out of range', (m) => (m.sampler.temperature = 1e9), /sampler\.temperature/],
-    ['more top-k than tokens', (m) => (m.sampler.topK = 513), /sampler\.topK: must be at most/],
+    ['more top-k than tokens', (m) => (m.sampler.topK = 1025), /sampler\.topK: must be at most/],
     [
       'a guidance that lacks its graph',
       (m) => {

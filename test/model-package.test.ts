@@ -33,7 +33,7 @@ test.each<[string, (manifest: Json) => void, RegExp]>([
     (m) => (m.denoising.levels = 2 ** 23),
     /denoising\.levels/,
   ],
-  ['another number of layers', (m) => (m.layers = 7), /past_key_values\.6\.0\.key/],
+  ['another number of layers', (m) => (m.layers = 9), /past_key_values\.8\.0\.key/],
   ['another cache length', (m) => (m.maxLength += 8), /past_key_values\.0\.0\.key/],
   ['a begin token that does not exist', (m) => (m.prompt.begin = '<begin>'), /begin token <begin>/],
   [

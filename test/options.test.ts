@@ -36,7 +36,7 @@ const wrong: [string, unknown, RegExp][] = [
   ['temperature', -0.1, /temperature/],
   ['temperature', Number.NaN, /temperature/],
   ['topK', -1, /topK/],
-  ['topK', 513, /topK to be an integer between 0 and 512/],
+  ['topK', 1025, /topK to be an integer between 0 and 1024/],
   ['topK', 1.5, /topK/],
   ['topP', 0, /topP to be a number above 0 and at most 1/],
   ['topP', 1.01, /topP/],
@@ -70,7 +70,7 @@ test.each([
   ['яблоко', /at least one word that the model can read/],
   [42, /prompt to be a string but received 42/],
   [undefined, /prompt to be a string but received undefined/],
-  ['apple '.repeat(40), /at most 10 tokens but received 40: shorten it/],
+  ['apple '.repeat(40), /at most 24 tokens but received 40: shorten it/],
 ])('the prompt %p is refused', async (prompt, message) => {
   await expect(model.generate(prompt as string)).rejects.toThrow(message);
 });
@@ -104,7 +104,7 @@ test('score refuses what has no likelihood', async () => {
   const tokens = new Int32Array(256);
   await expect(model.score('a cat', tokens, { temperature: 0 })).rejects.toThrow(/temperature/);
   await expect(model.score('a cat', tokens.subarray(1))).rejects.toThrow(/256 ids/);
-  await expect(model.score('a cat', tokens.fill(512))).rejects.toThrow(/between 0 and 511/);
+  await expect(model.score('a cat', tokens.fill(1024))).rejects.toThrow(/between 0 and 1023/);
   await expect(model.decodeTokens([] as unknown as Int32Array)).rejects.toThrow(/Int32Array/);
 });
 
@@ -116,7 +116,7 @@ test.each([
   [{ seed: 1 }, /no field named seed/],
   [[], /sampler to be an object/],
   [null, /sampler to be an object/],
-  [{ topK: 513 }, /topK to be an integer/],
+  [{ topK: 1025 }, /topK to be an integer/],
 ])('score refuses the sampler %p', async (sampler, message) => {
   const work = model.score('a cat', new Int32Array(256), sampler as SamplerOptions);
   await expect(work).rejects.toMatchObject({ code: 'ERR_ARGUMENT' });
@@ -125,7 +125,7 @@ test.each([
 
 test('score has read the tokens when it returns, whatever becomes of the array', async () => {
   await using fresh = await loadModel('emoji');
-  const tokens = Int32Array.from({ length: 256 }, (_, i) => (7 * i) % 512);
+  const tokens = Int32Array.from({ length: 256 }, (_, i) => (7 * i) % 1024);
   const sampler = { temperature: 1, topK: 0, guidance: 2 };
   const { nll } = await fresh.score('a cat', tokens, sampler);
   const changed = tokens.slice();

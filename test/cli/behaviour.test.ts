@@ -27,7 +27,7 @@ describe('an interrupted run', () => {
       expect(files.length).toBeGreaterThanOrEqual(2);
       for (const name of files) {
         expect(name).toMatch(/^x-\d+\.png$/);
-        expect(PNG.sync.read(await readFile(path.join(work.folder, name))).width).toBe(64);
+        expect(PNG.sync.read(await readFile(path.join(work.folder, name))).width).toBe(128);
       }
     },
   );
@@ -130,7 +130,7 @@ describe('sjd2 info', () => {
         providers: expect.arrayContaining(['CPUExecutionProvider']),
       },
       models: expect.arrayContaining(['emoji']),
-      model: { name: 'emoji', image: expect.stringMatching(/^64 x 64 pixels, 16 x 16 tokens/) },
+      model: { name: 'emoji', image: expect.stringMatching(/^128 x 128 pixels, 16 x 16 tokens/) },
     });
     expect(info.devices).toEqual([
       { name: 'cpu', usable: true },

@@ -37,7 +37,7 @@ describe('sjd2 generate', () => {
     );
     expect(await work.files()).toEqual(['apple.png']);
     const png = await pixels('apple.png');
-    expect([png.width, png.height]).toEqual([64, 64]);
+    expect([png.width, png.height]).toEqual([128, 128]);
     expect(new Set(png.data).size).toBeGreaterThan(2);
   });
 
@@ -86,7 +86,7 @@ describe('sjd2 generate', () => {
     expect(image.options).toEqual({
       ...{ decoder: 'sjd2', coupling: 'gumbel', window: 16, initial: 'noise', seed: 7 },
       ...{ steps: 1, levels: 'flat', relaxed: 0 },
-      ...{ guidance: 1, temperature: 0.4, topK: 100, topP: 1 },
+      ...{ guidance: 1, temperature: 0.8, topK: 0, topP: 0.95 },
     });
     expect(image.tokens).toHaveLength(TOKENS);
     for (const token of image.tokens) expect(Number.isInteger(token) && token >= 0).toBe(true);
