@@ -4,8 +4,8 @@
  * whose speed drifts; `ar` is the baseline of its own turn.
  *
  *   npm run bench -- [--prompts 16] [--decoders sjd,sjd2] [--couplings independent,maximal,gumbel]
- *                    [--windows 8,16,32] [--threads 0] [--model emoji] [--json]
- *                    [--save docs/bench/decoders.json]
+ *                    [--windows 8,16,32] [--threads 0] [--model emoji] [--temperature T] [--top-p P]
+ *                    [--json] [--save docs/bench/decoders.json]
  *
  * `ar` and `window: auto` with the defaults are always there.
  */
@@ -28,6 +28,8 @@ const { values: flags } = parseArgs({
     windows: { type: 'string', default: '8,16,32' },
     threads: { type: 'string', default: '0' },
     model: { type: 'string', default: 'emoji' },
+    temperature: { type: 'string' }, // the model's, like top-p
+    'top-p': { type: 'string' },
     json: { type: 'boolean', default: false },
     save: { type: 'string' },
   },
@@ -47,14 +49,18 @@ for (const decoder of flags.decoders.split(',')) {
 }
 configurations.push({ decoder: 'sjd2', coupling: 'gumbel', window: 'auto' });
 
+const sampler = {};
+if (flags.temperature) sampler.temperature = Number(flags.temperature);
+if (flags['top-p']) sampler.topP = Number(flags['top-p']);
 const model = await loadModel(flags.model, { threads: Number(flags.threads) });
 await model.generate('a red apple', { decoder: 'ar' }); // the first run warms caches and pages
 
 const runs = configurations.map(() => []);
 for (const [turn, { prompt, seed }] of samples.entries()) {
   for (const [i, configuration] of configurations.entries()) {
-    const { tokens, stats } = await model.generate(prompt, { ...configuration, seed });
-    const { mean: nll } = await model.score(prompt, tokens[0]);
+    const { tokens, stats } = await model.generate(prompt, { ...configuration, ...sampler, seed });
+    // Of the law before top-k and top-p, which can be compared between samplers.
+    const { mean: nll } = await model.score(prompt, tokens[0], { ...sampler, topK: 0, topP: 1 });
     runs[i].push({ ...stats[0], nll });
   }
   if (process.stderr.isTTY) process.stderr.write(`\r${turn + 1} of ${samples.length} prompts`);

@@ -1,8 +1,8 @@
 /**
  * Draws the sheets of the default model with its default settings, nothing picked out, into docs/images:
  *
- *   samples.png  ten prompts, seed 0 (the picture in the README)
- *   seeds.png    the same prompts, seeds 0 to 3: what the model card counts
+ *   samples.png  scenes, seed 0 (the picture in the README)
+ *   seeds.png    ten prompts of one thing, seeds 0 to 3: what the model card counts
  *   styles.png   style words, seed 0
  *   colours.png  colour words, seed 0
  *
@@ -36,7 +36,24 @@ const PROMPTS = [
   'a rocket',
   'a slice of pizza',
 ];
-const STYLES = ['flat', 'noto', 'twemoji', 'fluent', 'blob', 'emojione', 'mozilla'];
+const SCENES = [
+  'a cat to the left of a red house',
+  'three yellow stars on a blue background',
+  'a purple umbrella and an orange fish',
+  'a penguin in the snow',
+  'a bird above a tree',
+  'a green apple and a yellow banana',
+  'two dogs',
+  'a small red ball next to a big yellow star',
+  'a rabbit to the left of a carrot',
+  'four red hearts',
+  'a rocket at night',
+  'a horse on grass',
+  'a flower and a bee',
+  'a blue guitar',
+  'a house under a tree',
+];
+const STYLES = ['twemoji', 'noto', 'flat'];
 const STYLED = ['red apple', 'cat', 'rocket'];
 const COLOURS = ['red', 'orange', 'yellow', 'green', 'blue', 'purple', 'pink'];
 const COLOURED = ['car', 'heart', 'balloon', 'flower'];
@@ -46,7 +63,7 @@ const combine = (words, nouns) => nouns.flatMap((noun) => words.map((word) => `$
 
 const model = await loadModel(flags.model);
 mkdirSync(flags.out, { recursive: true });
-await sheet('samples', 5, PROMPTS, [0]);
+await sheet('samples', 5, SCENES, [0]);
 await sheet('seeds', 8, PROMPTS, [0, 1, 2, 3]);
 await sheet('styles', STYLES.length, combine(STYLES, STYLED), [0]);
 await sheet('colours', COLOURS.length, combine(COLOURS, COLOURED), [0]);
@@ -59,11 +76,16 @@ async function sheet(name, columns, prompts, seeds) {
   for (const prompt of prompts) {
     for (const seed of seeds) {
       const { images } = await model.generate(prompt, { seed });
-      drawn.push(images[0].upscale(2));
-      labels.push(prompt);
+      drawn.push(images[0]);
+      labels.push(lines(prompt));
     }
   }
   const target = join(flags.out, `${name}.png`);
   await contactSheet(drawn, columns, labels).save(target);
   console.log(target);
+}
+
+/** Broken between words, so that it fits under its picture. */
+function lines(text) {
+  return text.replace(/(.{1,20})(?: |$)/g, '$1\n').trimEnd();
 }

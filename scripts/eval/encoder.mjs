@@ -32,19 +32,25 @@ export class EvaluationEncoder {
     return encoder;
   }
 
-  /** Pixels of an RgbImage to a unit vector [width]. */
+  /** Pixels of an RgbImage to a unit vector [width]. A larger picture is made smaller, by means of squares. */
   async image(picture) {
     const { size } = this.config;
-    if (picture.width !== size || picture.height !== size) {
+    const factor = picture.width / size;
+    if (!Number.isInteger(factor) || picture.height !== picture.width) {
       throw new Error(
         `Expected pictures of ${size} x ${size}, which the evaluation encoder was trained on, ` +
-          `but received ${picture.width} x ${picture.height}`,
+          `or of a multiple, but received ${picture.width} x ${picture.height}`,
       );
     }
     const area = size * size;
-    const planes = new Float32Array(3 * area);
-    for (let i = 0; i < area; i++) {
-      for (let c = 0; c < 3; c++) planes[c * area + i] = picture.data[3 * i + c] / 127.5 - 1;
+    const planes = new Float32Array(3 * area).fill(-1);
+    const share = 1 / (127.5 * factor * factor);
+    for (let y = 0; y < picture.height; y++) {
+      for (let x = 0; x < picture.width; x++) {
+        const from = 3 * (y * picture.width + x);
+        const to = Math.floor(y / factor) * size + Math.floor(x / factor);
+        for (let c = 0; c < 3; c++) planes[c * area + to] += picture.data[from + c] * share;
+      }
     }
     const image = new Tensor('float32', planes, [1, 3, size, size]);
     return (await this.images.run({ image })).embedding.data;

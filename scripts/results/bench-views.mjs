@@ -34,7 +34,15 @@ export function decodersTable({ results }) {
 export function wallClockTable({ results }) {
   const rows = results.filter((r) => r.coupling === 'gumbel' && r.window !== 8);
   return table(
-    ['decoder', 'window', 'milliseconds a picture', 'speed-up', 'passes', 'tokens per pass'],
+    [
+      'decoder',
+      'window',
+      'milliseconds a picture',
+      'speed-up',
+      'passes',
+      'tokens per pass',
+      'nats per token',
+    ],
     rows.map((r) => [
       r.decoder,
       r.window,
@@ -42,6 +50,7 @@ export function wallClockTable({ results }) {
       speedUp(r),
       r.passes.toFixed(0),
       r.tokensPerPass.toFixed(1),
+      r.nll.toFixed(2),
     ]),
   );
 }

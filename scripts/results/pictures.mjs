@@ -38,7 +38,7 @@ async function sheet(model, configuration) {
   for (let seed = 0; seed < SHEET_SEEDS; seed++) {
     for (const prompt of prompts) {
       const { images: drawn } = await model.generate(prompt, { ...configuration, seed });
-      images.push(drawn[0].upscale(2));
+      images.push(drawn[0]);
     }
   }
   const labels = images.map((_, i) => (i < prompts.length ? prompts[i].replace(/^an? /, '') : ''));

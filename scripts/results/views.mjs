@@ -32,6 +32,7 @@ const VIEWS = {
   decoders: decodersTable,
   windows: windowsTable,
   kernels: kernelsTable,
+  composition: compositionTable,
 };
 
 /** @param reports file name without .json -> report */
@@ -41,6 +42,25 @@ export function viewOf(marker, reports) {
   if (!(name in VIEWS)) throw new Error(`A document asks for ${marker}, which nothing makes`);
   const report = reports.get(file);
   return report ? VIEWS[name](report) : `Not measured yet: there is no ${file}.json.`;
+}
+
+/** GenEval's kinds, seen / held out, of each decoder; and what they cost. */
+function compositionTable({ results }) {
+  const kinds = Object.keys(results[0].scores);
+  const percent = (value) => (100 * (value.mean ?? value)).toFixed(0);
+  const cell = ({ seen, held }) =>
+    held === undefined ? percent(seen) : `${percent(seen)} / ${percent(held)}`;
+  return table(
+    ['decoder', ...kinds, 'nats per token', 'tokens per pass', 's per image', 'speed-up'],
+    results.map((row) => [
+      row.window ? `${row.name}, window ${row.window}` : row.name,
+      ...kinds.map((kind) => cell(row.scores[kind])),
+      row.natsPerToken.mean.toFixed(2),
+      plusMinus(row.tokensPerPass.mean, row.tokensPerPass.standardError, 2),
+      row.secondsPerImage.toFixed(2),
+      row.speedup.toFixed(2),
+    ]),
+  );
 }
 
 /** Of each decoder and coupling the row with the fewest passes and the one with the least time. */

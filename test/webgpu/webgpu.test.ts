@@ -151,7 +151,7 @@ test('auto never takes a software adapter', async () => {
 test('the default model draws the apple of the CPU', async () => {
   const onCpu = await loadModel('emoji', { device: 'cpu' });
   const onGpu = await loadModel('emoji', { device: 'webgpu', precision: 'fp32' });
-  // Its first pass, behind ten rows of prompt, goes in pieces; a minute of a software adapter in all.
+  // Its first pass, behind 25 rows of prompt, goes in pieces; minutes of a software adapter in all.
   expect(await draw(onGpu, { window: 31 })).toEqual(await draw(onCpu, { window: 31 }));
   await onCpu.dispose();
   await onGpu.dispose();

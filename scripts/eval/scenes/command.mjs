@@ -20,7 +20,7 @@ const USAGE = `npm run eval:scenes -- --model DIR [options]
   --window N         of sjd and sjd2 (32)
   --per-kind N       prompts of each kind, seen and held out (20)
   --seeds N          pictures of each prompt (1)
-  --guidance S, --temperature T, --top-k K    the sampler (the model's)
+  --guidance S, --temperature T, --top-k K, --top-p P    the sampler (the model's)
   --pictures FILE    judge these pictures instead: uint8 [prompts, 128, 128, 3] in the order of prompts.json
   --json FILE        writes the results as JSON
   --help`;
@@ -28,7 +28,7 @@ const USAGE = `npm run eval:scenes -- --model DIR [options]
 const { values: options } = parseArgs({
   options: {
     ...Object.fromEntries(
-      'model pictures json guidance temperature top-k'
+      'model pictures json guidance temperature top-k top-p'
         .split(' ')
         .map((name) => [name, { type: 'string' }]),
     ),
@@ -148,7 +148,7 @@ function chosen(count) {
 }
 
 function samplerOf() {
-  const names = { guidance: 'guidance', temperature: 'temperature', topK: 'top-k' };
+  const names = { guidance: 'guidance', temperature: 'temperature', topK: 'top-k', topP: 'top-p' };
   const given = Object.entries(names).filter(([, flag]) => options[flag] !== undefined);
   return Object.fromEntries(given.map(([name, flag]) => [name, Number(options[flag])]));
 }
