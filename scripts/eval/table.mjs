@@ -5,9 +5,10 @@ export function resultsTable(report) {
 }
 
 export function machineLine({ model, samples, prompts, sampler, machine }) {
-  const { guidance, temperature, topK } = sampler;
+  const { guidance, temperature, topK, topP = 1 } = sampler;
+  const cuts = `${topK ? `, top-k ${topK}` : ''}${topP < 1 ? `, top-p ${topP}` : ''}`;
   return (
-    `Model ${model}, guidance ${guidance}, temperature ${temperature}, top-k ${topK}; ${samples} samples of ${prompts.length} prompts a row; ${machine.cpu}, ` +
+    `Model ${model}, guidance ${guidance}, temperature ${temperature}${cuts}; ${samples} samples of ${prompts.length} prompts a row; ${machine.cpu}, ` +
     `${machine.cores} cores, Node ${machine.node}.`
   );
 }
