@@ -65,6 +65,11 @@ def main():
             continue
         for target in trained:
             restore(FOLDER / kept, options.root / target)
+    if options.restore:
+        # Behind fine-tuning nobody asks for it any more.
+        done = options.root / "pretrained/done"
+        done.parent.mkdir(exist_ok=True)
+        done.touch()
 
 
 if __name__ == "__main__":
