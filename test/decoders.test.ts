@@ -160,20 +160,22 @@ test('verification is strict unless relaxed is asked for, which draws another im
 
 /**
  * Passing noisy positions costs likelihood, and more if their refinement does not start from their own noise:
- * over these images 0.108 nats a token (`ar` 0.018), and 0.267 when the last position of each window was refined
- * from what its slot had held before. The same seeds give the same images, so the bound need not allow for chance.
+ * over these images 0.053 nats a token (`ar` 0.025). With an earlier model it was 0.108, and 0.267 when the last
+ * position of each window was refined from what its slot had held before; the bound is as far above the right value
+ * as it was then. The same seeds give the same images, so it need not allow for chance.
  */
 test('relaxed verification stays near the law of ar', async () => {
+  const UNCUT = { topK: 0, topP: 1 };
   const nll = async (options: GenerateOptions) => {
     let sum = 0;
     for (const prompt of ['a red apple', 'a yellow star', 'a green tree', 'a rocket']) {
       const { tokens } = await model.generate(prompt, { seed: 100, count: 2, ...options });
-      for (const image of tokens) sum += (await model.score(prompt, image, { topK: 0 })).mean / 8;
+      for (const image of tokens) sum += (await model.score(prompt, image, UNCUT)).mean / 8;
     }
     return sum;
   };
   const relaxed = await nll({ window: 32, steps: 4, relaxed: 1 });
-  expect(relaxed).toBeLessThan(0.16);
+  expect(relaxed).toBeLessThan(0.08);
   expect(relaxed).toBeGreaterThan(await nll({ window: 32, steps: 4 }));
 });
 

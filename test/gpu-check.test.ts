@@ -37,8 +37,9 @@ test('without a GPU it says what is missing, and ends with 1', async () => {
 test('the margin that explains a tie is positive for every token that won, and shrinks to 0 for itself', async () => {
   const program = `Promise.all([import('./scripts/cuda/ties.mjs'), require('./dist').loadModel()])
     .then(async ([{ winningMargin }, model]) => {
-      const { tokens } = await model.generate('a cat', { decoder: 'ar', seed: 3 });
-      const margin = (at, other) => winningMargin(model, 'a cat', 3n, tokens[0], at, other);
+      const uncut = { topK: 0, topP: 1 };
+      const { tokens } = await model.generate('a cat', { decoder: 'ar', seed: 3, ...uncut });
+      const margin = (at, other) => winningMargin(model, 'a cat', 3n, tokens[0], at, other, uncut);
       const others = [];
       for (let at = 0; at < 256; at += 17) {
         for (let step = 1; step < 4; step++) others.push(await margin(at, (tokens[0][at] + step * 97) % 1024));

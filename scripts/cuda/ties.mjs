@@ -10,13 +10,13 @@ const { gumbelNoise } = createRequire(import.meta.url)('../../dist/verification/
 
 /**
  * By how much `tokens[position]` wins over `other` at that position; negative if it loses, Infinity
- * if the sampler's cuts leave `other` no chance.
+ * if the sampler's cuts leave `other` no chance. `sampler`: what `tokens` were drawn with; the model's.
  */
-export async function winningMargin(model, prompt, seed, tokens, position, other) {
+export async function winningMargin(model, prompt, seed, tokens, position, other, sampler = {}) {
   const changed = tokens.slice();
   changed[position] = other;
-  const mine = await model.score(prompt, tokens);
-  const theirs = await model.score(prompt, changed);
+  const mine = await model.score(prompt, tokens, sampler);
+  const theirs = await model.score(prompt, changed, sampler);
   const noise = (token) => gumbelNoise(BigInt(seed), position, token);
   // Later positions see another prefix; this one sees the same.
   return theirs.nll[position] - mine.nll[position] + noise(tokens[position]) - noise(other);
