@@ -176,7 +176,7 @@ def manifest(facts, config, factor, levels, files):
             "guidance": facts.guidance,
             "temperature": facts.temperature,
             "topK": facts.top_k,
-            "topP": getattr(facts, "top_p", 1),
+            "topP": facts.top_p,
         },
         "denoising": levels.manifest(),
         "cache": {"layout": "rows"},
