@@ -24,7 +24,8 @@ SCRIPTS = Path(__file__).resolve().parent.parent
 PRETRAINING = ["--noise", 0.1, "--blind", 0.25, "--decay-from", 0.6, "--decay-to", 0.2]
 FINETUNING = ["--noise", 0.25, "--blind", 0.3, "--drafts", 0.25, "--lr-scale", 0.7]
 FINETUNING += ["--layout", 0.1, "--decay-from", 0.35, "--decay-to", 0.12, "--seed", 2]
-DISTILLING = ["--distil", 2, "--noise", 0.35, "--blind", 0.25, "--drafts", 0.25]
+GUIDANCE = 2
+DISTILLING = ["--distil", GUIDANCE, "--noise", 0.35, "--blind", 0.25, "--drafts", 0.25]
 DISTILLING += [
     "--layout",
     0.1,

@@ -5,18 +5,25 @@ python scripts/train/keep.py --restore     the other way
 
 Kept are the image tokenizer with its encoder, and the transformer after fine-tuning, which its guidance was distilled
 from: training can go on from there without repeating what a GPU did in minutes and two cores would take days for.
-The distilled weights are the shipped package. All else comes back from scripts/train/chain.py, which skips what is there.
+The distilled weights are the shipped package, and restored from it. All else comes back from scripts/train/chain.py,
+which skips what is there.
 """
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import torch
-from chain import default_root
+from chain import GUIDANCE, SCRIPTS, default_root
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+sys.path.insert(0, str(SCRIPTS / "export"))
+
+from unpack import unpacked
+
+PACKAGE = SCRIPTS.parent / "models/emoji"
 FOLDER = Path(__file__).resolve().parent / "checkpoints"
 # With the longer trained decoder; its encoder and codes are those of image_tokenizer.
 KEPT = {
@@ -45,6 +52,10 @@ def restore(source, target):
         name: tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
     }
+    finish(state, target)
+
+
+def finish(state, target):
     target.parent.mkdir(parents=True, exist_ok=True)
     torch.save(state, target)
     (target.parent / "done").touch()
@@ -66,10 +77,10 @@ def main():
         for target in trained:
             restore(FOLDER / kept, options.root / target)
     if options.restore:
-        # Behind fine-tuning nobody asks for it any more.
-        done = options.root / "pretrained/done"
-        done.parent.mkdir(exist_ok=True)
-        done.touch()
+        finish(unpacked(PACKAGE, GUIDANCE), options.root / "distilled/ema.pt")
+        # Behind fine-tuning nobody asks for its weights any more.
+        (options.root / "pretrained").mkdir(exist_ok=True)
+        (options.root / "pretrained/done").touch()
 
 
 if __name__ == "__main__":

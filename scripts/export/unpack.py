@@ -1,0 +1,75 @@
+"""The other way from package.py: a checkpoint of what a package of the default model stores, in fp16."""
+
+import json
+import sys
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import numpy_helper
+from safetensors.torch import load_file
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "train"))
+
+from model import Config, Transformer
+from noise import Levels
+
+TABLES = {
+    "image_embedding": "image_embedding.weight",
+    "text_embedding": "text_embedding.weight",
+    "timestep_embedding": "timestep_embedding",
+    "embedding_mean": "mean",
+    "embedding_std": "std",
+}
+
+
+def config_of(manifest, tables, weights):
+    return Config(
+        vocabulary=manifest["image"]["vocabulary"],
+        text_vocabulary=len(tables["text_embedding"]),
+        width=manifest["hiddenSize"],
+        layers=manifest["layers"],
+        heads=manifest["heads"],
+        kv_heads=manifest["kvHeads"],
+        feed_forward=len(weights["layers.0.down"]),
+        prompt=manifest["prompt"]["length"],
+        rows=manifest["image"]["rows"],
+        columns=manifest["image"]["columns"],
+        levels=manifest["denoising"]["levels"],
+    )
+
+
+def positions(config, table):
+    """The parts that a position table [max_length, width] is the sum of; all of the first row's is in the columns."""
+    c = config
+    grid = table[c.prompt : c.prompt + c.rows * c.columns].view(c.rows, c.columns, -1)
+    return {
+        "prompt_position": table[: c.prompt],
+        "row_position": (grid - grid[0]).mean(1),
+        "column_position": grid[0],
+    }
+
+
+def unpacked(package, distilled):
+    """What checkpoint.py stores as ema.pt. `distilled`: the guidance scale that is in the weights."""
+    manifest = json.loads((package / "model.json").read_text())
+    tables = load_file(package / manifest["files"]["tables"]["path"])
+    graph = onnx.load(package / "decoder.onnx").graph
+    weights = {
+        tensor.name.removesuffix(".fp16"): torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        for tensor in graph.initializer
+        if tensor.name.endswith(".fp16")
+    }
+    config = config_of(manifest, tables, weights)
+    state = {name: tables[table] for table, name in TABLES.items()}
+    state["frozen"] = torch.tensor(True)
+    for name, weight in weights.items():
+        if name == "position_embedding":
+            state |= positions(config, weight.float())
+        else:
+            # Matrices lie there as they are multiplied from the right.
+            weight = weight.mT.contiguous() if weight.ndim == 2 else weight
+            state[f"{name}.weight"] = weight.float()
+    Transformer(config).load_state_dict(state)
+    levels = Levels(count=config.levels).as_dict()
+    return {"config": config.as_dict(), "levels": levels, "distilled": distilled, "model": state}
