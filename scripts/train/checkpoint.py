@@ -5,6 +5,13 @@ import torch
 import precision
 
 
+def save_whole(state, path):
+    """Whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    temporary.replace(path)
+
+
 class Checkpoint:
     def __init__(self, folder, model, ema, probe, optimisers, facts):
         """`facts` (levels, distilled scale) go into both files."""
@@ -25,13 +32,8 @@ class Checkpoint:
 
     def save(self, step, seconds):
         facts = {"config": self.model.config.as_dict(), **self.facts}
-        self._write("ema.pt", {**facts, "model": self.ema.state_dict()})
+        save_whole({**facts, "model": self.ema.state_dict()}, self.folder / "ema.pt")
         state = {name: getattr(self, name).state_dict() for name in ("model", "ema", "probe")}
         state["optimisers"] = [optimiser.state_dict() for optimiser in self.optimisers]
-        self._write("checkpoint.pt", {**facts, **state, "step": step, "seconds": seconds})
-
-    def _write(self, name, state):
-        """Whole or not at all."""
-        temporary = self.folder / f"{name}.tmp"
-        torch.save(state, temporary)
-        temporary.replace(self.folder / name)
+        state = {**facts, **state, "step": step, "seconds": seconds}
+        save_whole(state, self.folder / "checkpoint.pt")

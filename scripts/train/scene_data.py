@@ -6,6 +6,7 @@ training step of the transformer; with a GPU, processes compose ahead (`workers`
 
 import math
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scenes"))
 import precision
 from catalogue import Catalogue
 from compose import picture
+from composed import composed, to_images
 from scene import Sampler
 from tokenize_pictures import load_tokenizer
 
@@ -23,22 +25,15 @@ from tokenize_pictures import load_tokenizer
 SEEN, HELD_OUT = 0, 1
 
 
-class Chunks(torch.utils.data.IterableDataset):
+def chunks(folder, prompts, unconditional, size, seed):
     """Pictures uint8 [size, 128, 128, 3] and prompt ids [size, P + 1] of their captions, without end."""
-
-    def __init__(self, folder, prompts, seed, size, unconditional):
-        self.folder, self.prompts, self.seed, self.size = folder, prompts, seed, size
-        self.unconditional = unconditional
-
-    def __iter__(self):
-        worker = torch.utils.data.get_worker_info()
-        sampler = Sampler(Catalogue(self.folder), [*self.seed, worker.id if worker else 0])
-        while True:
-            scenes = [sampler.sample() for _ in range(self.size)]
-            pixels = np.stack([picture(scene, sampler.catalogue) for scene in scenes])
-            drop = sampler.rng.random(self.size) < self.unconditional
-            texts = [None if gone else scene.caption for gone, scene in zip(drop, scenes)]
-            yield torch.from_numpy(pixels), self.prompts.encode(texts)
+    sampler = Sampler(Catalogue(folder), seed)
+    while True:
+        scenes = [sampler.sample() for _ in range(size)]
+        pixels = np.stack([picture(scene, sampler.catalogue) for scene in scenes])
+        drop = sampler.rng.random(size) < unconditional
+        texts = [None if gone else scene.caption for gone, scene in zip(drop, scenes)]
+        yield torch.from_numpy(pixels), prompts.encode(texts)
 
 
 class Scenes:
@@ -58,28 +53,19 @@ class Scenes:
         self.chunks = None
         self.chunk_seed = seed
 
-    def _chunks(self, batch):
-        """Processes hand over 64 scenes at a time: each handing over costs the same."""
-        size = math.gcd(batch, 64 if self.workers else 8)
-        data = Chunks(self.folder, self.prompts, self.chunk_seed, size, self.unconditional)
-        pin = precision.DEVICE.type == "cuda"
-        return iter(
-            torch.utils.data.DataLoader(
-                data, batch_size=None, num_workers=self.workers, pin_memory=pin
-            )
-        )
-
     @torch.no_grad()
     def tokens(self, pixels):
-        images = pixels.to(precision.DEVICE).permute(0, 3, 1, 2).float() / 127.5 - 1
-        images = images.contiguous(memory_format=torch.channels_last)
         # In fp32: rounded to bfloat16, a drawing that is moved keeps 91% of its tokens, and 98% like this.
-        return torch.cat([self.tokenizer.tokenize(part) for part in images.split(256)])
+        parts = to_images(pixels).split(256)
+        return torch.cat([self.tokenizer.tokenize(part) for part in parts])
 
     def sample(self, batch):
         """Prompt ids [B, P + 1] and tokens [B, N]. Every batch has the size of the first."""
         if self.chunks is None:
-            self.chunks = self._chunks(batch)
+            # Processes hand over 64 scenes at a time: each handing over costs the same.
+            size = math.gcd(batch, 64 if self.workers else 8)
+            make = partial(chunks, self.folder, self.prompts, self.unconditional, size)
+            self.chunks = composed(make, self.chunk_seed, self.workers)
         pixels, texts = [], []
         while sum(map(len, texts)) < batch:
             some, captions = next(self.chunks)

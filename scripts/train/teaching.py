@@ -5,6 +5,7 @@ from peft import LoraConfig, LoraModel
 from transformers import get_scheduler
 
 import precision
+from checkpoint import save_whole
 from muon import Muon
 
 TIMESTEP_RATE = 10  # the table starts at zero, and only noisy positions move it
@@ -87,10 +88,7 @@ class Progress:
         return state["step"], state["seconds"]
 
     def save(self, step, seconds):
-        """Whole or not at all."""
         state = {name: [part.state_dict() for part in parts] for name, parts in self.parts.items()}
         state["trained"] = {name: p.detach() for name, p in self.trained.items()}
         state |= {"recipe": self.recipe, "step": step, "seconds": seconds}
-        temporary = self.path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        temporary.replace(self.path)
+        save_whole(state, self.path)

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 
 import precision
 from captions import POPULAR, STYLES
+from checkpoint import save_whole
 from dataset import RESTYLED, STYLE_WEIGHTS, UNSEEN, Drawings, Prompts
 from evaluation_encoder import EvaluationEncoder
 from run_log import RunLog
@@ -133,11 +134,8 @@ def main():
 
     def save():
         state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-        temporary = checkpoint.with_suffix(".tmp")
-        torch.save(
-            {**state, "step": step, "seconds": log.seconds(), "vocabulary": vocabulary}, temporary
-        )
-        temporary.replace(checkpoint)
+        facts = {"step": step, "seconds": log.seconds(), "vocabulary": vocabulary}
+        save_whole({**state, **facts}, checkpoint)
 
     running = 0.0
     while (progress := log.seconds() / (options.minutes * 60)) < 1:

@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scenes"))
 import precision
 import ranks
 from catalogue import Catalogue
+from checkpoint import save_whole
 from compose import collage
+from composed import composed, to_images
 from image_tokenizer import ImageTokenizer
 from run_log import RunLog
 from tokenize_pictures import load_tokenizer
@@ -67,11 +70,6 @@ def rotate_hue(images, share=0.25):
     return torch.einsum("bij,bjhw->bihw", matrix.to(images.device), images).clamp(-1, 1)
 
 
-def to_images(pixels):
-    """uint8 [B, H, W, 3] to [B, 3, H, W] in [-1, 1], where training computes."""
-    return torch.as_tensor(pixels).to(precision.DEVICE).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
 class Pictures:
     """Whole pictures of a fixed set; the last twentieth of a permutation is for validation."""
 
@@ -95,17 +93,11 @@ class Pictures:
         return rotate_hue(to_images(self.pixels[np.sort(chosen)]))
 
 
-class CollageStream(torch.utils.data.IterableDataset):
+def pieces(catalogue, size, seed):
     """Pieces uint8 [size, 64, 64, 3] full of sprites, without end."""
-
-    def __init__(self, catalogue, seed, size):
-        self.catalogue, self.seed, self.size = catalogue, seed, size
-
-    def __iter__(self):
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([*self.seed, worker.id if worker else 0])
-        while True:
-            yield np.stack([collage(self.catalogue, rng) for _ in range(self.size)])
+    rng = np.random.default_rng(seed)
+    while True:
+        yield np.stack([collage(catalogue, rng) for _ in range(size)])
 
 
 class Collages:
@@ -126,10 +118,8 @@ class Collages:
 
     def sample(self, batch):
         if self.stream is None:
-            stream = CollageStream(self.catalogue, self.stream_seed, batch)
-            self.stream = iter(
-                torch.utils.data.DataLoader(stream, batch_size=None, num_workers=self.workers)
-            )
+            make = partial(pieces, self.catalogue, batch)
+            self.stream = composed(make, self.stream_seed, self.workers)
         return to_images(next(self.stream))
 
 
@@ -187,9 +177,7 @@ def train(options):
 
     def save():
         state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-        temporary = checkpoint.with_suffix(".tmp")
-        torch.save({**state, "step": step, "seconds": log.seconds()}, temporary)
-        temporary.replace(checkpoint)
+        save_whole({**state, "step": step, "seconds": log.seconds()}, checkpoint)
 
     running, restarted, deviation = 0.0, 0, None
     every = max(100, options.steps // 40)

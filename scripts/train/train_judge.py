@@ -8,6 +8,7 @@ compose. Pictures of a generator are never quite right, so it learns from distur
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scenes"))
 
 import precision
 from catalogue import Catalogue
+from checkpoint import save_whole
 from compose import picture
+from composed import composed, to_images
 from judge import COLOURS, GRID, SIZES, Judge, detections
 from run_log import RunLog
 from scene import Sampler
@@ -58,23 +61,12 @@ def to_pixels(scenes, catalogue):
     return torch.from_numpy(np.stack([picture(scene, catalogue) for scene in scenes]))
 
 
-def to_images(pixels):
-    return pixels.to(precision.DEVICE).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-class Batches(torch.utils.data.IterableDataset):
+def lessons(catalogue, batch, seed):
     """Pixels uint8 [batch, 128, 128, 3] and their targets, without end; every fourth scene is held out."""
-
-    def __init__(self, catalogue, seed, batch):
-        self.catalogue, self.seed, self.batch = catalogue, seed, batch
-
-    def __iter__(self):
-        worker = torch.utils.data.get_worker_info()
-        seed = [*self.seed, worker.id if worker else 0]
-        samplers = [Sampler(self.catalogue, [*seed, held], bool(held)) for held in (0, 1)]
-        while True:
-            scenes = [samplers[i % 4 == 0].sample() for i in range(self.batch)]
-            yield to_pixels(scenes, self.catalogue), to_targets(scenes)
+    samplers = [Sampler(catalogue, [*seed, held], bool(held)) for held in (0, 1)]
+    while True:
+        scenes = [samplers[i % 4 == 0].sample() for i in range(batch)]
+        yield to_pixels(scenes, catalogue), to_targets(scenes)
 
 
 @torch.no_grad()
@@ -134,13 +126,8 @@ def main():
         optimiser.load_state_dict(state["optimiser"])
         step, seconds = state["step"], state["seconds"]
     rng = np.random.default_rng([options.seed, step])
-    batches = iter(
-        torch.utils.data.DataLoader(
-            Batches(catalogue, [options.seed, step], options.batch),
-            batch_size=None,
-            num_workers=options.workers,
-        )
-    )
+    make = partial(lessons, catalogue, options.batch)
+    batches = composed(make, [options.seed, step], options.workers)
     valid = [Sampler(catalogue, [77, held], bool(held)) for held in (0, 1)]
     valid = [sampler.sample() for sampler in valid for _ in range(128)]
     valid_images = to_images(to_pixels(valid, catalogue))
@@ -153,9 +140,8 @@ def main():
     def save():
         state = {"model": judge.state_dict(), "optimiser": optimiser.state_dict()}
         names = [thing["name"] for thing in catalogue.objects]
-        temporary = path.with_suffix(".tmp")
-        torch.save({**state, "objects": names, "step": step, "seconds": log.seconds()}, temporary)
-        temporary.replace(path)
+        facts = {"objects": names, "step": step, "seconds": log.seconds()}
+        save_whole({**state, **facts}, path)
 
     while step < options.steps:
         factor = min(1.0, (step + 1) / 50) * min(1.0, 0.03 + 2.0 * (1 - step / options.steps))
