@@ -1,5 +1,9 @@
-"""The other way from package.py: a checkpoint of what a package of the default model stores, in fp16."""
+"""The other way from package.py: a checkpoint of what a package of the default model stores, in fp16.
 
+python scripts/export/unpack.py --package models/emoji --distilled 2 --checkpoint FILE
+"""
+
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -73,3 +77,20 @@ def unpacked(package, distilled):
     Transformer(config).load_state_dict(state)
     levels = Levels(count=config.levels).as_dict()
     return {"config": config.as_dict(), "levels": levels, "distilled": distilled, "model": state}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--package", type=Path, required=True)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="where to write it")
+    parser.add_argument(
+        "--distilled", type=float, default=0, help="guidance scale that is in the weights"
+    )
+    options = parser.parse_args()
+    torch.save(unpacked(options.package, options.distilled), options.checkpoint)
+
+
+if __name__ == "__main__":
+    main()

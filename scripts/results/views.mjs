@@ -33,15 +33,27 @@ const VIEWS = {
   windows: windowsTable,
   kernels: kernelsTable,
   composition: compositionTable,
+  prompts: promptsTable,
 };
 
 /** @param reports file name without .json -> report */
 export function viewOf(marker, reports) {
   const [file, name] = marker.split(' ');
-  if (file === 'weights') return weightsTable(reports);
+  if (name === 'compare') return weightsTable(file, reports);
   if (!(name in VIEWS)) throw new Error(`A document asks for ${marker}, which nothing makes`);
   const report = reports.get(file);
   return report ? VIEWS[name](report) : `Not measured yet: there is no ${file}.json.`;
+}
+
+/** How many pictures of each prompt were right. */
+function promptsTable({ results }) {
+  return table(
+    ['prompt', ...results.map(({ name }) => name)],
+    results[0].prompts.map(({ prompt }, i) => [
+      prompt,
+      ...results.map(({ prompts }) => `${prompts[i].right} of ${prompts[i].pictures}`),
+    ]),
+  );
 }
 
 /** GenEval's kinds, seen / held out, of each decoder; and what they cost. */
@@ -87,10 +99,10 @@ function where({ decoder, window, steps }) {
   return `window ${window}${steps ? `, K = ${steps}` : ''}`;
 }
 
-/** The same rows on different weights, every file named `weights-...`: fewest passes last. */
-function weightsTable(reports) {
-  const compared = [...reports].filter(([name]) => name.startsWith('weights-'));
-  if (compared.length === 0) return 'Not measured yet: no docs/results/weights-*.json.';
+/** The same rows on different weights, every file named `SERIES-...`: fewest passes last. */
+function weightsTable(series, reports) {
+  const compared = [...reports].filter(([name]) => name.startsWith(`${series}-`));
+  if (compared.length === 0) return `Not measured yet: no docs/results/${series}-*.json.`;
   const most = ({ results }) => Math.max(...results.map((row) => row.tokensPerPass));
   compared.sort(([, a], [, b]) => most(a) - most(b));
   const key = (row) => [rowName(row), where(row)].filter(Boolean).join(', ');
@@ -102,7 +114,7 @@ function weightsTable(reports) {
     });
     const { nll, found } = results[0].quality;
     const quality = [plusMinus(nll.mean, nll.standardError, 2), `${Math.round(100 * found)}%`];
-    return [name.replace('weights-', ''), ...cells, ...quality];
+    return [name.replace(`${series}-`, ''), ...cells, ...quality];
   });
   return table(['weights', ...keys.slice(1), 'NLL of ar', 'prompt found'], lines);
 }

@@ -18,8 +18,9 @@ const USAGE = `npm run eval:scenes -- --model DIR [options]
   --judge DIR        judge.onnx, judge.json and prompts.json of scripts/eval/export_judge.py (the one beside this file)
   --decoders LIST    of ar,sjd,sjd2 (ar,sjd,sjd2)
   --window N         of sjd and sjd2 (32)
+  --prompts FILE     ask these instead of the judge's prompts.json; asked.json has those of the README
   --per-kind N       prompts of each kind, seen and held out (20)
-  --seeds N          pictures of each prompt (1)
+  --seeds N          pictures of each prompt (1); with more, how many of each prompt were right
   --guidance S, --temperature T, --top-k K, --top-p P    the sampler (the model's)
   --pictures FILE    judge these pictures instead: uint8 [prompts, 128, 128, 3] in the order of prompts.json
   --json FILE        writes the results as JSON
@@ -28,7 +29,7 @@ const USAGE = `npm run eval:scenes -- --model DIR [options]
 const { values: options } = parseArgs({
   options: {
     ...Object.fromEntries(
-      'model pictures json guidance temperature top-k top-p'
+      'model pictures prompts json guidance temperature top-k top-p'
         .split(' ')
         .map((name) => [name, { type: 'string' }]),
     ),
@@ -46,7 +47,8 @@ if (options.help || !(options.model || options.pictures)) {
 }
 
 const judge = await Judge.load(options.judge);
-const all = JSON.parse(readFileSync(join(options.judge, 'prompts.json'), 'utf8'));
+const file = options.prompts ?? join(options.judge, 'prompts.json');
+const all = JSON.parse(readFileSync(file, 'utf8'));
 const report = options.pictures ? await judgePictures() : await judgeModel();
 if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
 for (const row of report.results) console.log(tableOf(row));
@@ -127,6 +129,7 @@ async function judgeModel() {
       name: row.decoder,
       ...row,
       scores: scoresOf(records[i], (record) => record.right),
+      prompts: rightOf(records[i]),
       natsPerToken: estimate(records[i].map((record) => record.nats)),
       tokensPerPass: estimate(records[i].map((record) => record.tokensPerPass)),
       secondsPerImage: median(records[i].map((record) => record.seconds)),
@@ -166,8 +169,23 @@ function scoresOf(records, pick) {
   for (const groups of Object.values(scores)) {
     for (const name of Object.keys(groups)) groups[name] = estimate(groups[name]);
   }
-  const overall = (group) => mean(Object.values(scores).flatMap((s) => s[group]?.mean ?? []));
+  const overall = (group) => {
+    const means = Object.values(scores).flatMap((s) => s[group]?.mean ?? []);
+    return means.length > 0 ? mean(means) : undefined;
+  };
   return { ...scores, overall: { seen: overall('seen'), held: overall('held') } };
+}
+
+/** Of each prompt that was drawn more than once: { prompt, right, pictures }. */
+function rightOf(records) {
+  const counted = new Map();
+  for (const { prompt, right } of records) {
+    const sofar = counted.get(prompt.prompt) ?? { prompt: prompt.prompt, right: 0, pictures: 0 };
+    sofar.right += Number(right);
+    sofar.pictures += 1;
+    counted.set(prompt.prompt, sofar);
+  }
+  return [...counted.values()].filter(({ pictures }) => pictures > 1);
 }
 
 function estimate(values) {
@@ -178,7 +196,7 @@ function commandLine() {
   return `npm run eval:scenes -- ${process.argv.slice(2).join(' ')}`;
 }
 
-function tableOf({ name, scores, ...row }) {
+function tableOf({ name, scores, prompts = [], ...row }) {
   const percent = (value) => (value === undefined ? '-' : `${Math.round(100 * value)}%`);
   const lines = Object.entries(scores).map(
     ([kind, { seen, held }]) =>
@@ -188,5 +206,8 @@ function tableOf({ name, scores, ...row }) {
     ? `, ${row.natsPerToken.mean.toFixed(2)} nats per token, ${row.tokensPerPass.mean.toFixed(2)} tokens a pass, ` +
       `${row.secondsPerImage.toFixed(2)} s, ${row.speedup.toFixed(2)}x`
     : '';
-  return `${name}${speed}\n  ${''.padEnd(12)}  seen  held\n${lines.join('\n')}`;
+  const counts = prompts.map(
+    ({ prompt, right, pictures }) => `\n  ${right} of ${pictures}: ${prompt}`,
+  );
+  return `${name}${speed}\n  ${''.padEnd(12)}  seen  held\n${lines.join('\n')}${counts.join('')}`;
 }
