@@ -1,4 +1,5 @@
-"""The other way from package.py: a checkpoint of what a package of the default model stores, in fp16.
+"""The other way from package.py: a checkpoint of what a package of the default model stores.
+Matrices were rounded to fp16 there, and so were sums of positions.
 
 python scripts/export/unpack.py --package models/emoji --distilled 2 --checkpoint FILE
 """
@@ -15,6 +16,7 @@ from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "train"))
 
+from checkpoint import save_whole
 from model import Config, Transformer
 from noise import Levels
 
@@ -56,9 +58,9 @@ def positions(config, table):
 
 def unpacked(package, distilled):
     """What checkpoint.py stores as ema.pt. `distilled`: the guidance scale that is in the weights."""
-    manifest = json.loads((package / "model.json").read_text())
+    manifest = json.loads((package / "model.json").read_text(encoding="utf8"))
     tables = load_file(package / manifest["files"]["tables"]["path"])
-    graph = onnx.load(package / "decoder.onnx").graph
+    graph = onnx.load(package / manifest["files"]["decoder"]["1"]["path"]).graph
     weights = {
         tensor.name.removesuffix(".fp16"): torch.from_numpy(numpy_helper.to_array(tensor).copy())
         for tensor in graph.initializer
@@ -75,8 +77,10 @@ def unpacked(package, distilled):
             weight = weight.mT.contiguous() if weight.ndim == 2 else weight
             state[f"{name}.weight"] = weight.float()
     Transformer(config).load_state_dict(state)
-    levels = Levels(count=config.levels).as_dict()
-    return {"config": config.as_dict(), "levels": levels, "distilled": distilled, "model": state}
+    noise = manifest["denoising"]
+    levels = Levels(noise["levels"], noise["sigmaMin"], noise["sigmaMax"], noise["rho"])
+    facts = {"config": config.as_dict(), "levels": levels.as_dict(), "distilled": distilled}
+    return {**facts, "model": state}
 
 
 def main():
@@ -89,7 +93,7 @@ def main():
         "--distilled", type=float, default=0, help="guidance scale that is in the weights"
     )
     options = parser.parse_args()
-    torch.save(unpacked(options.package, options.distilled), options.checkpoint)
+    save_whole(unpacked(options.package, options.distilled), options.checkpoint)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 python scripts/train/chain.py                      the shipped model; half an hour on an H200, days on two cores
 python scripts/train/chain.py --short              what two cores do in eight hours; not the shipped model's quality
 python scripts/train/chain.py --tiny               a minute; a model that draws nothing, to try the chain
+python scripts/train/chain.py --until words        stop behind this step
 python scripts/train/chain.py --model drawings     the model that was shipped before, 64x64, one thing; two hours on two cores
 
 Steps that are done are skipped, interrupted training goes on where it was: run it again, in the same root.
@@ -245,6 +246,7 @@ def main():
     parser.add_argument("--fixture", type=Path, help="default test/fixtures/parity.json, likewise")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--short", action="store_true")
+    parser.add_argument("--until", metavar="STEP", help="stop behind this step")
     parser.add_argument("--list", action="store_true", help="print the commands and stop")
     options = parser.parse_args()
     scenes = options.model == "scenes"
@@ -256,7 +258,13 @@ def main():
     fixture = Path("test/fixtures/parity.json") if shipped else root / "parity.json"
     chain = scene_steps if scenes else drawing_steps
     where = options.package or package, options.fixture or fixture
-    run(chain(root, *where, options.tiny, options.short), options.list)
+    steps = chain(root, *where, options.tiny, options.short)
+    if options.until:
+        names = [name for name, _, _ in steps]
+        if options.until not in names:
+            parser.error(f"--until knows {', '.join(names)}, not {options.until}")
+        steps = steps[: names.index(options.until) + 1]
+    run(steps, options.list)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ withPython('test:chain', (python) => {
       '--checkpoint',
       join(folder, 'unpacked.pt'),
     ];
-    python(`the weights of its package`, 'scripts/export/unpack.py', ...unpacked);
+    python('the weights of its package', 'scripts/export/unpack.py', ...unpacked);
     const tokenizer = join(folder, model === 'scenes' ? 'image_decoder' : 'image_tokenizer');
     const fixture = ['--tokenizer', tokenizer, '--fixture', join(folder, 'unpacked.json')];
-    python(`their parity`, 'scripts/export/parity.py', ...unpacked, ...fixture);
+    python('their parity', 'scripts/export/parity.py', ...unpacked, ...fixture);
   }
 });

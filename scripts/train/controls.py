@@ -1,11 +1,12 @@
 """What each part of the training is worth: a small model of the same scenes and tokens, trained from nothing, the same
 number of steps for each, one switch at a time, the same rows of `npm run eval`.
 
-python scripts/train/controls.py              two hours on two quiet cores, after keep.py --restore and chain.py's scenes
+python scripts/train/controls.py              two hours on two quiet cores, after keep.py --restore and
+                                              chain.py --until words
 python scripts/train/controls.py --only clean,drafts --steps 900
 python scripts/train/controls.py --list       the single commands
 
-Small (2.4 M parameters), since its pre-training must not know noise: that of the shipped model does from the start.
+Small (2.7 M parameters), since its pre-training must not know noise: that of the shipped model does from the start.
 """
 
 import argparse
@@ -62,7 +63,7 @@ def steps(root, results, count, names):
             training(start.name, start, *pretrain),
             training(name, folder, *finetune),
             (f"{name}: package", folder / "package/model.json", package),
-            (f"{name}: evaluation", file, [*evaluate, "--json", file]),
+            (f"{name}: evaluation", None, [*evaluate, "--json", file]),
         ]
     return commands
 

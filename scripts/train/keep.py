@@ -5,8 +5,8 @@ python scripts/train/keep.py --restore     the other way
 
 Kept are the image tokenizer with its encoder, and the transformer after fine-tuning, which its guidance was distilled
 from: training can go on from there without repeating what a GPU did in minutes and two cores would take days for.
-The distilled weights are the shipped package, and restored from it. All else comes back from scripts/train/chain.py,
-which skips what is there.
+The distilled weights are the shipped package, and restored from it. The drawings come back from
+`chain.py --until words`; the whole chain would go on behind the distilled weights, and write the package anew.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 from chain import GUIDANCE, SCRIPTS, default_root
+from checkpoint import save_whole
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -57,7 +58,7 @@ def restore(source, target):
 
 def finish(state, target):
     target.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(state, target)
+    save_whole(state, target)
     (target.parent / "done").touch()
     print(target)
 

@@ -233,8 +233,9 @@ def train(options):
     save()
     model.normalise()
     config = {**model.config, "psnr": psnr, "codes_used": used}
-    torch.save({"model": model.cpu().state_dict(), "config": config}, options.out / "tokenizer.pt")
     (options.out / "config.json").write_text(json.dumps(config, indent=1))
+    state = {"model": model.cpu().state_dict(), "config": config}
+    save_whole(state, options.out / "tokenizer.pt")
 
 
 if __name__ == "__main__":

@@ -18,11 +18,11 @@ const USAGE = `npm run eval:scenes -- --model DIR [options]
   --judge DIR        judge.onnx, judge.json and prompts.json of scripts/eval/export_judge.py (the one beside this file)
   --decoders LIST    of ar,sjd,sjd2 (ar,sjd,sjd2)
   --window N         of sjd and sjd2 (32)
-  --prompts FILE     ask these instead of the judge's prompts.json; asked.json has those of the README
-  --per-kind N       prompts of each kind, seen and held out (20)
+  --prompts FILE     ask these, in the form of the judge's prompts.json, instead of those; asked.json has the README's
+  --per-kind N       prompts of each kind, seen and held out (20; of --prompts all)
   --seeds N          pictures of each prompt (1); with more, how many of each prompt were right
   --guidance S, --temperature T, --top-k K, --top-p P    the sampler (the model's)
-  --pictures FILE    judge these pictures instead: uint8 [prompts, 128, 128, 3] in the order of prompts.json
+  --pictures FILE    judge these pictures instead: uint8 [prompts, 128, 128, 3] in the order of the prompts
   --json FILE        writes the results as JSON
   --help`;
 
@@ -36,7 +36,7 @@ const { values: options } = parseArgs({
     judge: { type: 'string', default: fileURLToPath(new URL('judge', import.meta.url)) },
     decoders: { type: 'string', default: 'ar,sjd,sjd2' },
     window: { type: 'string', default: '32' },
-    'per-kind': { type: 'string', default: '20' },
+    'per-kind': { type: 'string' },
     seeds: { type: 'string', default: '1' },
     help: { type: 'boolean', default: false },
   },
@@ -49,9 +49,20 @@ if (options.help || !(options.model || options.pictures)) {
 const judge = await Judge.load(options.judge);
 const file = options.prompts ?? join(options.judge, 'prompts.json');
 const all = JSON.parse(readFileSync(file, 'utf8'));
+all.forEach(checkKnown);
 const report = options.pictures ? await judgePictures() : await judgeModel();
 if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
 for (const row of report.results) console.log(tableOf(row));
+
+/** What the judge has no name for it would never see. */
+function checkKnown({ prompt, things }) {
+  for (const { object, colour } of things) {
+    const unknown = [!judge.config.objects.includes(object) && object];
+    unknown.push(colour !== null && !judge.config.colours.includes(colour) && colour);
+    const word = unknown.find(Boolean);
+    if (word) throw new Error(`${file}: the judge does not know ${word} of "${prompt}"`);
+  }
+}
 
 /** How far the judge can be trusted: its verdicts on real scenes, with their prompts and with others. */
 async function judgePictures() {
@@ -63,7 +74,7 @@ async function judgePictures() {
     const data = bytes.subarray(index * size, (index + 1) * size);
     const seen = await judge.see({ width: side, height: side, data });
     const other = otherOf(prompt, index);
-    verdicts.push({ prompt, right: fulfils(prompt, seen), wrong: fulfils(other, seen) });
+    verdicts.push({ prompt, right: fulfils(prompt, seen), wrong: other && fulfils(other, seen) });
   }
   return {
     command: commandLine(),
@@ -78,7 +89,7 @@ async function judgePictures() {
   };
 }
 
-/** The next prompt of the same kind. */
+/** The next prompt of the same kind, if there is one. */
 function otherOf(prompt, index) {
   const rest = [...all.slice(index + 1), ...all.slice(0, index)];
   return rest.find((other) => other.kind === prompt.kind && other.held === prompt.held);
@@ -92,7 +103,8 @@ async function judgeModel() {
     decoder,
     ...(decoder === 'ar' ? {} : { window: Number(options.window) }),
   }));
-  const prompts = chosen(Number(options['per-kind']));
+  const most = options.prompts ? Number.POSITIVE_INFINITY : 20;
+  const prompts = chosen(Number(options['per-kind'] ?? most));
   const records = rows.map(() => []);
   for (const [index, prompt] of prompts.entries()) {
     for (let seed = 0; seed < Number(options.seeds); seed++) {
@@ -180,10 +192,10 @@ function scoresOf(records, pick) {
 function rightOf(records) {
   const counted = new Map();
   for (const { prompt, right } of records) {
-    const sofar = counted.get(prompt.prompt) ?? { prompt: prompt.prompt, right: 0, pictures: 0 };
+    const sofar = counted.get(prompt) ?? { prompt: prompt.prompt, right: 0, pictures: 0 };
     sofar.right += Number(right);
     sofar.pictures += 1;
-    counted.set(prompt.prompt, sofar);
+    counted.set(prompt, sofar);
   }
   return [...counted.values()].filter(({ pictures }) => pictures > 1);
 }
