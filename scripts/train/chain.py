@@ -22,9 +22,12 @@ SCRIPTS = Path(__file__).resolve().parent.parent
 
 
 # Of the shipped model. Blind samples from the start: all of their loss is about the caption.
-PRETRAINING = ["--noise", 0.1, "--blind", 0.25, "--decay-from", 0.6, "--decay-to", 0.2]
-FINETUNING = ["--noise", 0.25, "--blind", 0.3, "--drafts", 0.25, "--lr-scale", 0.7]
-FINETUNING += ["--layout", 0.1, "--decay-from", 0.35, "--decay-to", 0.12, "--seed", 2]
+EARLY_NOISE = ["--noise", 0.1, "--blind", 0.25]
+PRETRAINING_DECAY = ["--decay-from", 0.6, "--decay-to", 0.2]
+PRETRAINING = [*EARLY_NOISE, *PRETRAINING_DECAY]
+RECIPE = ["--noise", 0.25, "--blind", 0.3, "--drafts", 0.25]
+FINETUNING = [*RECIPE, "--lr-scale", 0.7, "--layout", 0.1]
+FINETUNING += ["--decay-from", 0.35, "--decay-to", 0.12, "--seed", 2]
 GUIDANCE = 2
 DISTILLING = ["--distil", GUIDANCE, "--noise", 0.35, "--blind", 0.25, "--drafts", 0.25]
 DISTILLING += [

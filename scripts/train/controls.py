@@ -13,10 +13,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from chain import SCRIPTS, default_root, run
+from chain import EARLY_NOISE, PRETRAINING_DECAY, RECIPE, SCRIPTS, default_root, run
 
 NOISE = ["--noise", 0.5]
-RECIPE = ["--noise", 0.25, "--blind", 0.3, "--drafts", 0.25]
 # Fine-tuning flags by name; "recipe" is that of chain.py, and so is "from-the-start", behind its pre-training.
 CONTROLS = {
     "clean": [],
@@ -51,16 +50,17 @@ def steps(root, results, count, names):
         folder, file = root / "controls" / name, results / f"weights-{name}.json"
         early = control == "from-the-start"
         start = root / "controls" / ("pretrained-noisy" if early else "pretrained")
-        noise = ["--noise", 0.1, "--blind", 0.25] if early else []
-        pretrain = ["--steps", PRETRAINING_STEPS, "--decay-from", 0.6, "--decay-to", 0.2, *noise]
+        pretrain = ["--steps", PRETRAINING_STEPS, *PRETRAINING_DECAY]
+        pretrain += EARLY_NOISE if early else []
+        pretraining = training(start.name, start, *pretrain)
         finetune = ["--init", start / "checkpoint.pt", "--steps", count, "--layout", 0.1]
         finetune += ["--lr-scale", 0.7, "--decay-from", 0.2, "--seed", 2, *CONTROLS[control]]
         package = [*python, SCRIPTS / "export/package.py", "--scenes", root / "scenes"]
         package += ["--tokenizer", root / "image_decoder", "--checkpoint", folder / "ema.pt"]
         package += ["--name", name, "--out", folder / "package", *LAW]
         evaluate = ["node", SCRIPTS / "eval/eval.mjs", "--model", folder / "package", *ROWS]
+        commands += [] if pretraining in commands else [pretraining]
         commands += [
-            training(start.name, start, *pretrain),
             training(name, folder, *finetune),
             (f"{name}: package", folder / "package/model.json", package),
             (f"{name}: evaluation", None, [*evaluate, "--json", file]),

@@ -63,6 +63,16 @@ def finish(state, target):
     print(target)
 
 
+def restore_all(root):
+    for kept, trained in KEPT.items():
+        for target in trained:
+            restore(FOLDER / kept, root / target)
+    finish(unpacked(PACKAGE, GUIDANCE), root / "distilled/ema.pt")
+    # Behind fine-tuning nobody asks for its weights any more.
+    (root / "pretrained").mkdir(exist_ok=True)
+    (root / "pretrained/done").touch()
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -70,18 +80,12 @@ def main():
     parser.add_argument("--root", type=Path, default=default_root(), help="default as in chain.py")
     parser.add_argument("--restore", action="store_true")
     options = parser.parse_args()
-    FOLDER.mkdir(exist_ok=True)
-    for kept, trained in KEPT.items():
-        if not options.restore:
-            keep(options.root / trained[-1], FOLDER / kept)
-            continue
-        for target in trained:
-            restore(FOLDER / kept, options.root / target)
     if options.restore:
-        finish(unpacked(PACKAGE, GUIDANCE), options.root / "distilled/ema.pt")
-        # Behind fine-tuning nobody asks for its weights any more.
-        (options.root / "pretrained").mkdir(exist_ok=True)
-        (options.root / "pretrained/done").touch()
+        restore_all(options.root)
+    else:
+        FOLDER.mkdir(exist_ok=True)
+        for kept, trained in KEPT.items():
+            keep(options.root / trained[-1], FOLDER / kept)
 
 
 if __name__ == "__main__":

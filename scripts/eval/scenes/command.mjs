@@ -56,11 +56,11 @@ for (const row of report.results) console.log(tableOf(row));
 
 /** What the judge has no name for it would never see. */
 function checkKnown({ prompt, things }) {
+  const { objects, colours } = judge.config;
   for (const { object, colour } of things) {
-    const unknown = [!judge.config.objects.includes(object) && object];
-    unknown.push(colour !== null && !judge.config.colours.includes(colour) && colour);
-    const word = unknown.find(Boolean);
-    if (word) throw new Error(`${file}: the judge does not know ${word} of "${prompt}"`);
+    if (objects.includes(object) && (colour === null || colours.includes(colour))) continue;
+    const name = [colour, object].filter(Boolean).join(' ');
+    throw new Error(`${file}: the judge does not know a "${name}", of "${prompt}"`);
   }
 }
 
@@ -74,16 +74,22 @@ async function judgePictures() {
     const data = bytes.subarray(index * size, (index + 1) * size);
     const seen = await judge.see({ width: side, height: side, data });
     const other = otherOf(prompt, index);
-    verdicts.push({ prompt, right: fulfils(prompt, seen), wrong: other && fulfils(other, seen) });
+    verdicts.push({ prompt, other, seen });
   }
   return {
     command: commandLine(),
     judge: judge.config.about,
     results: [
-      { name: 'real scenes, their own prompts', scores: scoresOf(verdicts, (v) => v.right) },
+      {
+        name: 'real scenes, their own prompts',
+        scores: scoresOf(verdicts, (v) => fulfils(v.prompt, v.seen)),
+      },
       {
         name: 'real scenes, another prompt of the kind',
-        scores: scoresOf(verdicts, (v) => v.wrong),
+        scores: scoresOf(
+          verdicts.filter((v) => v.other),
+          (v) => fulfils(v.other, v.seen),
+        ),
       },
     ],
   };
